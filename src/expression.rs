@@ -1,0 +1,137 @@
+//! The typed expression language of `measures`, `derive`, `aggregate.condition` and `label`.
+//! This file holds the meaning (types, resolved names); [`parse`] turns text into the written form, [`check`] resolves it.
+
+use crate::logsource::Field;
+use crate::source::Span;
+use std::sync::Arc;
+
+/// An expression whose names are resolved and whose types fit.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    /// What it is.
+    pub kind: ExpressionKind,
+    /// The type of its value; any value but a Boolean may be missing.
+    pub value_type: Type,
+    /// Its place.
+    pub span: Span,
+}
+
+/// Types of the language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// A number.
+    Number,
+    /// A text.
+    Text,
+    /// True or false; never missing.
+    Boolean,
+    /// A moment.
+    Timestamp,
+    /// A length of time.
+    Duration,
+    /// A sorted list of texts (`values`); can be shown, not computed with.
+    Texts,
+}
+
+impl Type {
+    /// `a number`, `a text`, ...: for messages.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Type::Number => "a number",
+            Type::Text => "a text",
+            Type::Boolean => "a Boolean",
+            Type::Timestamp => "a timestamp",
+            Type::Duration => "a duration",
+            Type::Texts => "a list of texts",
+        }
+    }
+}
+
+/// The closed set of expressions.
+#[derive(Debug, Clone)]
+pub enum ExpressionKind {
+    /// `40`, `1.5`; also a parameter's value.
+    Number(f64),
+    /// `'text'`
+    Text(String),
+    /// `5m`, in milliseconds.
+    Duration(i64),
+    /// `true`, `false`
+    Boolean(bool),
+    /// A field of the event (inside of a measure only).
+    Field(Arc<Field>),
+    /// Whether the event matches a selection (inside of a measure only): an index into the detection's selections.
+    Selection(usize),
+    /// A column of the aggregate.
+    Column(ColumnReference),
+    /// `-x`
+    Negate(Box<Expression>),
+    /// `not x`
+    Not(Box<Expression>),
+    /// `a + b`
+    Arithmetic(Arithmetic, Box<Expression>, Box<Expression>),
+    /// `a < b`; false if one is missing (also `!=`). Texts compare ignoring case, and only by `==` and `!=`.
+    Compare(Relational, Box<Expression>, Box<Expression>),
+    /// `a and b and c`: two or more.
+    And(Vec<Expression>),
+    /// `a or b or c`: two or more.
+    Or(Vec<Expression>),
+    /// `round(x, 2)`
+    Call(Function, Vec<Expression>),
+}
+
+/// A column that an aggregate computes: indexes into the detection's aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ColumnReference {
+    /// A group key.
+    Key(usize),
+    /// A measure.
+    Measure(usize),
+    /// A derived column.
+    Derived(usize),
+    /// `window_start`
+    WindowStart,
+    /// `window_end`
+    WindowEnd,
+}
+
+/// `+ - * /`; `/` is real division, by zero it gives missing; a missing operand gives missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+/// `== != < <= > >=`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Relational {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// The functions of the language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// `round(x)`, `round(x, digits)`: half away from zero; digits is a literal from 0 to 6.
+    Round,
+    /// `floor(x)`: the largest whole number that is not larger.
+    Floor,
+    /// `abs(x)`
+    Absolute,
+    /// `greatest(a, b, …)`: missing if one is missing.
+    Greatest,
+    /// `least(a, b, …)`: missing if one is missing.
+    Least,
+    /// `lower(text)`: Unicode simple lower case.
+    Lower,
+    /// `coalesce(a, b)`: a, or b if a is missing.
+    Coalesce,
+}

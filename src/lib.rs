@@ -1,0 +1,9 @@
+//! Cognate
+pub mod detection;
+pub mod diagnostic;
+pub mod expression;
+pub mod logsource;
+pub mod source;
+pub mod target;
+pub mod template;
+pub mod yaml;

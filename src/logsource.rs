@@ -1,0 +1,279 @@
+//! Log sources: which fields the events of a product have, where each field stands in the product's own event, and
+//! where events and fields are found on each platform. Types only; [`read`] reads `logsources/*.yml`.
+
+use crate::source::Spanned;
+use std::sync::Arc;
+
+/// `product`, `category` and `service`, as in Sigma.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct LogSourceId {
+    /// Such as `windows`.
+    pub product: Option<String>,
+    /// Such as `process_creation`.
+    pub category: Option<String>,
+    /// Such as `audit`.
+    pub service: Option<String>,
+}
+
+impl LogSourceId {
+    /// `product/service`, `product/category/service`: the parts that are given.
+    pub fn path(&self) -> String {
+        let parts: Vec<&str> = [&self.product, &self.category, &self.service].into_iter().flatten().map(String::as_str).collect();
+        parts.join("/")
+    }
+}
+
+/// A described log source, or an open one that takes every field name as it is.
+#[derive(Debug, Clone)]
+pub struct LogSource {
+    /// What a spec writes to choose it.
+    pub id: LogSourceId,
+    /// Its name for people.
+    pub title: String,
+    /// What it holds.
+    pub description: String,
+    /// Free text about what must be switched on, copied to Sigma's `logsource.definition`.
+    pub definition: Option<String>,
+    /// All fields. Empty for an open log source.
+    pub fields: Vec<Arc<Field>>,
+    /// Whether nobody has described it: each field name stands for itself on every platform.
+    pub open: bool,
+    /// The field that holds the time of an event; every log source has one.
+    pub time: Arc<Field>,
+    /// How the time is written in the product's own event.
+    pub time_format: TimeFormat,
+    /// The field whose values are listed in [`Field::absent_for`].
+    pub action: Option<Arc<Field>>,
+    /// Where the events are on QRadar.
+    pub aql: Option<AqlOrigin>,
+    /// Where the events are on Splunk.
+    pub spl: Option<SplOrigin>,
+    /// Where the events are on Sentinel or Defender.
+    pub kql: Option<KqlOrigin>,
+    /// What must be true first, for each platform.
+    pub prerequisites: Vec<(Platform, String)>,
+    /// An event in the product's own shape.
+    pub sample: Option<serde_json::Value>,
+}
+
+/// The platforms that have bindings. Sigma has none: it uses the name in the product's own event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Platform {
+    /// Every platform: the product itself.
+    Product,
+    /// IBM QRadar.
+    Aql,
+    /// Splunk.
+    Spl,
+    /// Microsoft Sentinel and Defender XDR.
+    Kql,
+}
+
+/// How a time is written in an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// ISO 8601 text; without a zone it is UTC.
+    Iso8601,
+    /// Seconds since 1970-01-01T00:00:00Z, with fractions.
+    EpochSeconds,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    EpochMilliseconds,
+}
+
+/// `LOGSOURCETYPENAME(devicetype) = name`, or device type numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AqlOrigin {
+    /// The log source type's display name.
+    TypeName(String),
+    /// Numbers of log source types.
+    TypeIds(Vec<u32>),
+}
+
+/// `index=… sourcetype=… source=…`; several values of one are alternatives.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SplOrigin {
+    /// Index names.
+    pub index: Vec<String>,
+    /// Source types.
+    pub sourcetype: Vec<String>,
+    /// Sources.
+    pub source: Vec<String>,
+}
+
+/// A table or parser function, and its time column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KqlOrigin {
+    /// Table or function name.
+    pub table: String,
+    /// The column that holds the time of the event (`TimeGenerated`, `Timestamp`).
+    pub time: String,
+    /// Whether `table` is a stored function that must be installed.
+    pub function: bool,
+}
+
+/// The type of a field's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FieldType {
+    /// Text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// A moment.
+    Timestamp,
+    /// Not known (open log sources): text or number.
+    Any,
+}
+
+/// One field of a log source.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Our name; for an open log source the name that the author wrote.
+    pub name: String,
+    /// The type of its values.
+    pub kind: FieldType,
+    /// Whether an event may hold several values.
+    pub list: bool,
+    /// What it holds.
+    pub description: String,
+    /// The Elastic Common Schema name.
+    pub ecs: Option<String>,
+    /// Whether an event may lack it.
+    pub optional: bool,
+    /// Values of the log source's action field whose events never have this field.
+    pub absent_for: Vec<String>,
+    /// Where it stands in the product's own event.
+    pub event: EventPath,
+    /// Where it stands on QRadar.
+    pub aql: Option<Binding>,
+    /// Where it stands on Splunk.
+    pub spl: Option<Binding>,
+    /// Where it stands on Sentinel or Defender.
+    pub kql: Option<Binding>,
+}
+
+/// A place in the product's own JSON event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventPath {
+    /// `a.b.c`; a list on the way stands for each of its elements.
+    Path(Vec<String>),
+    /// `changedValues[fieldName=Users].changedTo`: of the elements of the list at `list` whose `key` equals `equals`
+    /// (case ignored), the value at `value`.
+    Element(ElementPath),
+}
+
+/// A value of the list elements that are chosen by a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElementPath {
+    /// Path of the list.
+    pub list: Vec<String>,
+    /// The element's member that chooses.
+    pub key: String,
+    /// The text that it must equal, case ignored.
+    pub equals: String,
+    /// The element's member that is read.
+    pub value: String,
+}
+
+impl EventPath {
+    /// Reads `a.b.c` or `list[key=text].value`; `None` if the brackets are wrong.
+    pub fn parse(text: &str) -> Option<EventPath> {
+        let split = |path: &str| path.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let Some((list, rest)) = text.split_once('[') else {
+            return Some(EventPath::Path(split(text)));
+        };
+        let (selector, value) = rest.split_once("].")?;
+        let (key, equals) = selector.split_once('=')?;
+        let parts = [list, key, equals, value];
+        parts
+            .iter()
+            .all(|part| !part.is_empty())
+            .then(|| EventPath::Element(ElementPath { list: split(list), key: key.into(), equals: equals.into(), value: value.into() }))
+    }
+
+    /// The text that [`EventPath::parse`] reads.
+    pub fn text(&self) -> String {
+        match self {
+            EventPath::Path(path) => path.join("."),
+            EventPath::Element(e) => format!("{}[{}={}].{}", e.list.join("."), e.key, e.equals, e.value),
+        }
+    }
+}
+
+/// Where a field stands on a platform, readable (columns, keys) and writable (the events of tests).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binding {
+    /// The place.
+    pub place: Place,
+    /// Our value and the platform's, if they differ.
+    pub values: Vec<(String, String)>,
+}
+
+/// The closed set of places.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// A column, a Splunk field, a QRadar property; `kind` is the platform column's own type where it matters (KQL).
+    Column {
+        /// Its name on the platform, unquoted.
+        name: String,
+        /// The column's type.
+        kind: ColumnType,
+    },
+    /// A member inside of a JSON column.
+    Json {
+        /// The column.
+        column: String,
+        /// Whether the column is text that holds JSON (KQL `parse_json`).
+        text: bool,
+        /// The members on the way.
+        path: Vec<String>,
+    },
+    /// A member of the elements of a list (in a JSON column) that are chosen by a key.
+    Element {
+        /// The column that holds the list (for Splunk: the list's dotted name in the raw event).
+        column: String,
+        /// Whether the column is text that holds JSON (KQL `parse_json`).
+        text: bool,
+        /// The element's member that chooses.
+        key: String,
+        /// The text that it must equal, case ignored.
+        equals: String,
+        /// The element's member that is read.
+        value: String,
+    },
+}
+
+/// The type of a platform's column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ColumnType {
+    /// KQL `string`, QRadar text.
+    Text,
+    /// KQL `int` or `long`, QRadar number.
+    Integer,
+    /// KQL `real`.
+    Real,
+    /// KQL `bool`.
+    Boolean,
+    /// KQL `datetime`, QRadar epoch milliseconds, Splunk epoch seconds.
+    Time,
+    /// KQL `dynamic`: JSON, for a list its elements.
+    Dynamic,
+    /// KQL `guid`.
+    Guid,
+    /// QRadar's own address type.
+    Address,
+}
+
+/// What a spec's `logsource` block says.
+#[derive(Debug, Clone, Default)]
+pub struct LogSourceReference {
+    /// Product, category, service.
+    pub id: LogSourceId,
+    /// Sigma's free text.
+    pub definition: Option<Spanned<String>>,
+}

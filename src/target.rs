@@ -1,0 +1,241 @@
+//! The four targets and the stage that turns a detection into one target's artefact:
+//! approximate (a named rewrite of the detection) → render (exactly, or refuse) → wrap in the envelope.
+
+pub mod aql;
+pub mod kql;
+pub mod sigma;
+pub mod spl;
+
+use crate::detection::{Detection, Window};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+use crate::template::{Signature, TargetTemplates};
+
+/// A language that detections are compiled to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// IBM QRadar.
+    Aql,
+    /// Splunk.
+    Spl,
+    /// Microsoft Sentinel and Defender XDR.
+    Kql,
+    /// Sigma.
+    Sigma,
+}
+
+impl Target {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Target; 4] = [Target::Aql, Target::Spl, Target::Kql, Target::Sigma];
+
+    /// `aql`, `spl`, `kql`, `sigma`
+    pub fn name(self) -> &'static str {
+        match self {
+            Target::Aql => "aql",
+            Target::Spl => "spl",
+            Target::Kql => "kql",
+            Target::Sigma => "sigma",
+        }
+    }
+
+    /// File extension of its artefacts.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Target::Aql => "aql",
+            Target::Spl => "spl",
+            Target::Kql => "kql",
+            Target::Sigma => "yml",
+        }
+    }
+
+    /// The target of a name.
+    pub fn from_name(name: &str) -> Option<Target> {
+        Target::ALL.into_iter().find(|target| target.name() == name)
+    }
+
+    /// The operators that its `operators.j2` must define.
+    pub fn operators(self) -> &'static [Signature] {
+        match self {
+            Target::Aql => aql::OPERATORS,
+            Target::Spl => spl::OPERATORS,
+            Target::Kql => kql::OPERATORS,
+            Target::Sigma => sigma::OPERATORS,
+        }
+    }
+
+    /// The detection as this target can say it: every deviation is a rewrite of the detection, with its code.
+    /// Rendering is exact for the rewritten detection, or refuses.
+    pub fn approximate(self, detection: &Detection) -> (Detection, Vec<Deviation>) {
+        match self {
+            Target::Aql => aql::approximate(detection),
+            Target::Spl => spl::approximate(detection),
+            Target::Kql => kql::approximate(detection),
+            Target::Sigma => sigma::approximate(detection),
+        }
+    }
+
+    fn render(self, detection: &Detection, templates: &TargetTemplates, options: &Options) -> Result<Rendered, Vec<Diagnostic>> {
+        match self {
+            Target::Aql => aql::render(detection, templates, options),
+            Target::Spl => spl::render(detection, templates, options),
+            Target::Kql => kql::render(detection, templates, options),
+            Target::Sigma => sigma::render(detection, templates, options),
+        }
+    }
+}
+
+/// Something that the target says differently (an approximation, which somebody must accept) or that must be true
+/// of platform or data (an assumption, which is listed).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deviation {
+    /// Such as `K001`.
+    pub code: Code,
+    /// One sentence about this detection: what is different, or what is assumed.
+    pub message: String,
+    /// Place in the spec.
+    pub span: Span,
+}
+
+impl Deviation {
+    /// A deviation from its parts.
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), span }
+    }
+}
+
+/// What a backend returns.
+#[derive(Debug, Clone, Default)]
+pub struct Rendered {
+    /// The query, without a header comment and without a final line break.
+    pub text: String,
+    /// What must be true for the query to be exact.
+    pub assumptions: Vec<Deviation>,
+}
+
+/// How to render.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether a header comment with title, id and fidelity is written (AQL has no comments).
+    pub comments: bool,
+    /// The time range in the text.
+    pub range: Range,
+    /// AQL `LIMIT`, if the site sets one.
+    pub limit: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { comments: true, range: Range::Scheduled, limit: None }
+    }
+}
+
+/// Which time range a query covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// One run of the schedule: reports only what ends in its last `every`.
+    Scheduled,
+    /// One run over so many milliseconds, up to now, that reports everything.
+    Hunt(i64),
+}
+
+/// A time range relative to the moment T of a run, in milliseconds before T.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Events before T − earliest are not seen.
+    pub earliest: i64,
+    /// Events at or after T − latest are not seen.
+    pub latest: i64,
+    /// Only alerts of the last part are reported; `None`: all.
+    /// Instants (plain matches, sliding alerts): T − from <= instant < T − latest.
+    /// Tumbling windows: T − from < window end <= T − latest.
+    pub report_from: Option<i64>,
+}
+
+impl Range {
+    /// The range of a detection.
+    pub fn bounds(self, detection: &Detection) -> Bounds {
+        let schedule = &detection.schedule;
+        match self {
+            Range::Hunt(length) => Bounds { earliest: length, latest: 0, report_from: None },
+            Range::Scheduled => {
+                let earliest = schedule.delay + schedule.lookback;
+                let from = schedule.delay + schedule.every;
+                let cut = !matches!(detection.aggregate.as_ref().map(|a| &a.window), Some(Window::Lookback));
+                Bounds { earliest, latest: schedule.delay, report_from: (cut && from < earliest).then_some(from) }
+            }
+        }
+    }
+}
+
+/// How far an artefact can be trusted to mean what the spec means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fidelity {
+    /// Named rewrites; empty: exact.
+    pub approximations: Vec<Deviation>,
+    /// What must be true of platform or data.
+    pub assumptions: Vec<Deviation>,
+}
+
+impl Fidelity {
+    /// `exact`, `exact (A005)`, `approximate (K001)`: the word and the codes, for tables and comments.
+    pub fn mark(&self) -> String {
+        let codes = |list: &[Deviation]| {
+            let mut codes: Vec<&str> = list.iter().map(|deviation| deviation.code.0).collect();
+            codes.sort_unstable();
+            codes.dedup();
+            codes.join(" ")
+        };
+        match (self.approximations.is_empty(), self.assumptions.is_empty()) {
+            (true, true) => "exact".to_owned(),
+            (true, false) => format!("exact, assuming {}", codes(&self.assumptions)),
+            (false, true) => format!("approximate {}", codes(&self.approximations)),
+            (false, false) => format!("approximate {}, assuming {}", codes(&self.approximations), codes(&self.assumptions)),
+        }
+    }
+}
+
+/// A finished artefact.
+#[derive(Debug, Clone)]
+pub struct Artefact {
+    /// Its whole text, with a final line break.
+    pub text: String,
+    /// How far it can be trusted.
+    pub fidelity: Fidelity,
+}
+
+/// Compiles a detection for a target. Approximations are reported in the result; whether somebody has accepted them
+/// is for the caller to decide.
+pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplates, options: &Options) -> Result<Artefact, Vec<Diagnostic>> {
+    let (detection, mut approximations) = target.approximate(detection);
+    let Rendered { text, mut assumptions } = target.render(&detection, templates, options)?;
+    for list in [&mut approximations, &mut assumptions] {
+        list.sort();
+        list.dedup_by(|a, b| a.code == b.code && a.message == b.message);
+    }
+    let fidelity = Fidelity { approximations, assumptions };
+    let header = if options.comments { header(&detection, &fidelity) } else { Vec::new() };
+    let text = templates.envelope("artefact.j2", serde_json::json!({ "header": header, "query": text })).map_err(|d| vec![d])?;
+    Ok(Artefact { text: format!("{}\n", text.trim_end_matches('\n')), fidelity })
+}
+
+/// The lines of the header comment: harmless in every target's comments (one line each, printable, no backtick).
+fn header(detection: &Detection, fidelity: &Fidelity) -> Vec<String> {
+    let metadata = &detection.metadata;
+    let mut lines = vec![metadata.title.value.clone()];
+    lines.extend(metadata.id.as_ref().map(|id| format!("id: {id}")));
+    lines.push(format!("fidelity: {}", fidelity.mark()));
+    for deviation in fidelity.approximations.iter().chain(&fidelity.assumptions) {
+        lines.push(format!("{}: {}", deviation.code, deviation.message));
+    }
+    lines.iter().map(|line| comment_text(line)).collect()
+}
+
+/// A text that cannot end a comment in any target: line breaks and control characters become blanks, backticks quotes.
+pub fn comment_text(text: &str) -> String {
+    let harmless = |c: char| match c {
+        '`' => '\'',
+        c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => ' ',
+        c => c,
+    };
+    text.chars().map(harmless).collect()
+}
