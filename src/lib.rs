@@ -1,9 +1,14 @@
 //! Cognate
+pub mod condition;
 pub mod detection;
 pub mod diagnostic;
 pub mod expression;
 pub mod logsource;
+pub mod lower;
+pub mod place;
+pub mod reader;
 pub mod source;
+pub mod spec;
 pub mod target;
 pub mod template;
 pub mod yaml;
