@@ -1,8 +1,11 @@
 //! Cognate
+pub mod build;
+pub mod command;
 pub mod condition;
 pub mod detection;
 pub mod diagnostic;
 pub mod expression;
+pub mod frontend;
 pub mod logsource;
 pub mod lower;
 pub mod place;
