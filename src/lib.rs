@@ -1,4 +1,5 @@
 //! Cognate
+pub mod attack;
 pub mod detection;
 pub mod diagnostic;
 pub mod expression;
