@@ -244,6 +244,7 @@ codes! {
     W0503 "tactic that ATT&CK v19 renamed"
     W0504 "technique beside its own sub-technique"
     W0505 "Atomic Red Team test that was retired or belongs to another technique"
+    W0506 "ATT&CK tag in an unusual spelling"
     A001 "AQL: missing and empty property are the same"
     A002 "AQL: only the first value of a list is tested"
     A003 "AQL: sliding window becomes a tumbling window"

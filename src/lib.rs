@@ -2,6 +2,7 @@
 pub mod build;
 pub mod command;
 pub mod condition;
+pub mod attack;
 pub mod detection;
 pub mod diagnostic;
 pub mod expression;
