@@ -1,6 +1,7 @@
 //! Cognate
 pub mod detection;
 pub mod diagnostic;
+pub mod evaluate;
 pub mod expression;
 pub mod logsource;
 pub mod source;
