@@ -5,6 +5,7 @@ pub mod condition;
 pub mod attack;
 pub mod detection;
 pub mod diagnostic;
+pub mod evaluate;
 pub mod expression;
 pub mod frontend;
 pub mod logsource;
