@@ -4,6 +4,8 @@ mod build;
 mod check;
 mod convert;
 mod files;
+mod manifest;
+mod table;
 mod workspace;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -1,12 +1,13 @@
 //! Text of a spec → [`Detection`]: reads the YAML, the spec, gives it its meaning. The one function that every command
 //! begins with.
 
+use crate::attack;
 use crate::detection::Detection;
 use crate::detection::Expectation;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0110, W0301};
 use crate::lower::{Surroundings, lower};
 use crate::source::{Source, Span};
-use crate::spec;
+use crate::spec::{self, Spec};
 use crate::yaml::{self, Value};
 
 /// Reads a spec. Without a detection there is at least one error.
@@ -26,6 +27,19 @@ pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> (Option<D
     }
     let detection = spec::read(source, document, &mut diagnostics).and_then(|spec| lower(source, spec, surroundings, &mut diagnostics));
     (detection.filter(|_| !diagnostics.has_errors()), diagnostics)
+}
+
+/// Checks tags and the techniques and Atomic Red Team tests that the spec's tests name.
+fn check_attack(spec: &Spec, diagnostics: &mut Diagnostics) {
+    let tags = &spec.metadata.tags;
+    attack::check_tags(tags, diagnostics);
+    for test in &spec.tests {
+        match (&test.atomic, &test.technique) {
+            (Some(atomic), technique) => attack::check_atomic(atomic, technique.as_ref(), tags, diagnostics),
+            (None, Some(technique)) => attack::check_technique(technique, diagnostics),
+            (None, None) => {}
+        }
+    }
 }
 
 /// Warns if a detection has no test that fires or none that stays silent.

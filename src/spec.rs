@@ -23,8 +23,6 @@ pub struct Spec {
     pub metadata: Metadata,
     /// Place of the document's first key, for problems of the whole file.
     pub span: Span,
-    /// Place of the id.
-    pub id_span: Span,
     /// The log source that it names.
     pub log_source: Spanned<LogSourceReference>,
     /// Selections and condition.

@@ -78,6 +78,21 @@ pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     written.with_context(|| format!("cannot write `{}`", shown(path)))
 }
 
+/// Removes a file that is no longer generated, and the folders below `root` that become empty.
+pub fn remove(path: &Path, root: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("cannot remove `{}`", shown(path))),
+    }
+    for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(root) && *folder != root) {
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a relative path stays inside of the folder that it is relative to.
 pub fn stays_inside(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_)))

@@ -3,7 +3,7 @@
 
 use super::{Common, files};
 use crate::detection::Detection;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0107};
 use crate::frontend::{list_values, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
@@ -26,6 +26,8 @@ pub struct Workspace {
     pub root: Option<PathBuf>,
     log_sources: LogSources,
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
+    /// Id → the spec that had it first.
+    ids: RefCell<BTreeMap<String, String>>,
 }
 
 /// A file that has been read and understood, or not.
@@ -53,7 +55,7 @@ impl Workspace {
             }
             log_sources = log_sources.with(sources);
         }
-        Ok(Workspace { root, log_sources, lists: RefCell::default() })
+        Ok(Workspace { root, log_sources, lists: RefCell::default(), ids: RefCell::default() })
     }
 
     /// The paths to work on: the given ones, or the project's detections.
@@ -69,6 +71,37 @@ impl Workspace {
     /// The project's folder of specs.
     pub fn detections(&self) -> Option<PathBuf> {
         self.root.as_ref().map(|root| root.join("detections")).filter(|folder| folder.is_dir())
+    }
+
+    /// A spec's name in `out/`: its path below the project's detections, else below the given folder, without extension.
+    pub fn name_of(&self, path: &Path, given: &[PathBuf]) -> String {
+        let below = |folder: &Path| path.strip_prefix(folder).ok().filter(|rest| !rest.as_os_str().is_empty());
+        let detections = self.detections();
+        let relative = detections.as_deref().and_then(below).or_else(|| given.iter().find_map(|folder| below(folder)));
+        let relative = relative.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+        files::shown(&relative.with_extension(""))
+    }
+
+    /// A problem if another spec of this run has the same id.
+    pub fn id_problem(&self, detection: &Detection, path: &Path) -> Option<Diagnostic> {
+        let id = detection.metadata.id.clone()?;
+        let shown = files::shown(path);
+        let mut ids = self.ids.borrow_mut();
+        let first = ids.entry(id.clone()).or_insert_with(|| shown.clone());
+        (*first != shown).then(|| {
+            let message = format!("the id {id} is also that of {first}");
+            Diagnostic::error(E0107, detection.metadata.id_span, message).help("every rule needs an id of its own; `cognate new` makes one")
+        })
+    }
+
+    /// The site's AQL limit.
+    pub fn limit(&self) -> Option<u32> {
+        None
+    }
+
+    /// The approximations that the site accepts.
+    pub fn accepted(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// All described log sources.

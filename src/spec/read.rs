@@ -2,7 +2,7 @@
 
 use super::{DetectionBlock, ListBlock, Spec, aggregate, detection, tests};
 use crate::detection::{Alert, Entity, Metadata, TargetSettings, Throttle};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0109, E0110, E0212, closest, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0110, E0212, closest, did_you_mean};
 use crate::logsource::LogSourceReference;
 use crate::reader::Reader;
 use crate::source::{Source, Span, Spanned};
@@ -66,7 +66,6 @@ pub fn read(source: &Source, document: &Node<'_>, diagnostics: &mut Diagnostics)
 #[derive(Default)]
 struct Draft {
     span: Span,
-    id_span: Span,
     metadata: Metadata,
     has_title: bool,
     has_log_source: bool,
@@ -94,7 +93,7 @@ impl Draft {
                 self.metadata.title = reader.text(node, key).unwrap_or_default();
             }
             "id" => {
-                self.id_span = node.span;
+                self.metadata.id_span = node.span;
                 self.metadata.id = reader.text(node, key).and_then(|text| uuid(reader, &text));
             }
             "name" => self.metadata.name = text(reader),
@@ -107,7 +106,7 @@ impl Draft {
             "date" => self.metadata.date = date(reader, node, key),
             "modified" => self.metadata.modified = date(reader, node, key),
             "taxonomy" => self.metadata.taxonomy = text(reader),
-            "tags" => self.metadata.tags = tags(reader, node),
+            "tags" => self.metadata.tags = reader.texts(node, key),
             "scope" => self.metadata.scope = values(reader.text_or_texts(node, key)),
             "logsource" => {
                 self.has_log_source = true;
@@ -154,7 +153,6 @@ impl Draft {
         Some(Spec {
             metadata: self.metadata,
             span: self.span,
-            id_span: self.id_span,
             log_source: self.log_source?,
             detection: if self.has_detection { self.detection? } else { DetectionBlock::default() },
             fields: self.fields,
@@ -188,19 +186,6 @@ fn date(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Option<Strin
     }
     let message = format!("`{}` is not a date", text.value);
     reader.fail(Diagnostic::error(E0105, node.span, message).help("write it as YYYY-MM-DD"))
-}
-
-fn tags(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<Spanned<String>> {
-    let tags = reader.texts(node, "tags");
-    for tag in &tags {
-        if !tag.value.split_once('.').is_some_and(|(namespace, name)| !namespace.is_empty() && !name.is_empty()) {
-            let message = format!("`{}` is not a tag", tag.value);
-            reader
-                .diagnostics
-                .push(Diagnostic::error(E0109, tag.span, message).help("a tag is `namespace.name`, such as attack.t1213.001"));
-        }
-    }
-    tags
 }
 
 fn related(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(String, String)> {
