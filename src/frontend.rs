@@ -25,7 +25,10 @@ pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> (Option<D
         let message = "a second document in one file is not supported yet";
         diagnostics.push(Diagnostic::error(E0110, second.span, message).help("put each rule into a file of its own"));
     }
-    let detection = spec::read(source, document, &mut diagnostics).and_then(|spec| lower(source, spec, surroundings, &mut diagnostics));
+    let detection = spec::read(source, document, &mut diagnostics).and_then(|spec| {
+        check_attack(&spec, &mut diagnostics);
+        lower(source, spec, surroundings, &mut diagnostics)
+    });
     (detection.filter(|_| !diagnostics.has_errors()), diagnostics)
 }
 
