@@ -7,4 +7,5 @@ pub mod logsource;
 pub mod source;
 pub mod target;
 pub mod template;
+pub mod testing;
 pub mod yaml;

@@ -22,10 +22,8 @@ impl Random {
 }
 
 pub fn map(json: Json) -> Map<String, Json> {
-    match json {
-        Json::Object(map) => map,
-        other => panic!("not an object: {other}"),
-    }
+    let Json::Object(map) = json else { panic!("not an object: {json}") };
+    map
 }
 
 pub fn text_field(name: &str) -> Field {
