@@ -1,8 +1,8 @@
 //! Cognate
+pub mod attack;
 pub mod build;
 pub mod command;
 pub mod condition;
-pub mod attack;
 pub mod detection;
 pub mod diagnostic;
 pub mod evaluate;

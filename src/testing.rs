@@ -9,7 +9,7 @@ mod tests;
 use crate::detection::{Detection, Expectation, Test, TestEvent};
 use crate::diagnostic::{Diagnostic, E0601, E0602, did_you_mean};
 use crate::evaluate::aggregate::Row;
-use crate::evaluate::event::{self, field_named};
+use crate::evaluate::event;
 use crate::evaluate::expression::Value;
 use crate::evaluate::{Alert, AlertBody, Evaluator, Event, Problem, RunOptions, moment};
 use crate::source::{Span, Spanned};
@@ -341,7 +341,7 @@ fn field_json(detection: &Detection, event: &Event<'_>, name: &str) -> Option<Js
     if name == detection.log_source.time.name {
         return Some(moment::text(event.time).into());
     }
-    let field = field_named(&detection.log_source, name).map(|field| event.shown(&field));
+    let field = detection.log_source.field(name).map(|field| event.shown(&field));
     field.or_else(|| event.fields.get(name).cloned())
 }
 
@@ -362,11 +362,14 @@ impl Actual {
     }
 }
 
-/// Whether a value is the expected one. A moment may be written in any ISO 8601 form.
+/// Whether a value is the expected one. A moment may be written in any ISO 8601 form, a length of time also as `5m`.
 fn is_same(expected: &Json, actual: &Actual) -> bool {
     match (expected, actual) {
         (Json::String(text), Actual::Value(Value::Timestamp(actual))) => {
             moment::read_iso(text).is_some_and(|expected| expected as f64 == actual.round())
+        }
+        (Json::String(text), Actual::Value(Value::Duration(actual))) => {
+            crate::expression::parse::duration(text).is_some_and(|expected| expected as f64 == *actual)
         }
         (_, actual) => is_same_json(expected, &actual.to_json()),
     }
