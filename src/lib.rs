@@ -16,4 +16,5 @@ pub mod source;
 pub mod spec;
 pub mod target;
 pub mod template;
+pub mod testing;
 pub mod yaml;

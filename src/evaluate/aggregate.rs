@@ -277,10 +277,11 @@ fn key_value(key: &GroupKey, event: &Event<'_>, log_source: &LogSource) -> Value
         Some(Json::Bool(value)) => Value::Boolean(*value),
         Some(json) => event::text(json).map_or(Value::Missing, |text| Value::Text(text.into_owned())),
     };
-    match value {
-        Value::Text(text) if text.is_empty() => Value::Missing,
-        Value::Text(text) if key.lower => Value::Text(fold(&text).into_owned()),
-        value => value,
+    let Value::Text(text) = value else { return value };
+    match text.is_empty() {
+        true => Value::Missing,
+        false if key.lower => Value::Text(fold(&text).into_owned()),
+        false => Value::Text(text),
     }
 }
 

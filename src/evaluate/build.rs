@@ -2,7 +2,7 @@
 
 use crate::detection::*;
 use crate::expression::{ColumnReference, Expression, ExpressionKind, Relational, Type};
-use crate::logsource::{EventPath, Field, FieldType, LogSource, LogSourceId, TimeFormat};
+use crate::logsource::{EventPath, Field, FieldType, LogSource, LogSourceId};
 use crate::source::{Span, Spanned};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -22,10 +22,8 @@ impl Random {
 }
 
 pub fn map(json: Json) -> Map<String, Json> {
-    match json {
-        Json::Object(map) => map,
-        other => panic!("not an object: {other}"),
-    }
+    let Json::Object(map) = json else { panic!("not an object: {json}") };
+    map
 }
 
 pub fn text_field(name: &str) -> Field {
@@ -48,24 +46,9 @@ pub fn field_at(name: &str, place: &str) -> Field {
     }
 }
 
-/// An open log source whose time field is `timestamp`.
+/// An open log source.
 pub fn log_source() -> LogSource {
-    LogSource {
-        id: LogSourceId::default(),
-        title: "test".into(),
-        description: String::new(),
-        definition: None,
-        fields: Vec::new(),
-        open: true,
-        time: Arc::new(Field { kind: FieldType::Timestamp, ..text_field("timestamp") }),
-        time_format: TimeFormat::Iso8601,
-        action: None,
-        aql: None,
-        spl: None,
-        kql: None,
-        prerequisites: Vec::new(),
-        sample: None,
-    }
+    LogSource::open(LogSourceId::default())
 }
 
 /// `a*b?`: without escapes.

@@ -2,7 +2,7 @@
 //! (`{"author": {"name": "ann"}}`); both are read here, and nowhere else.
 
 use super::moment;
-use crate::logsource::{ElementPath, EventPath, Field, FieldType, LogSource};
+use crate::logsource::{ElementPath, EventPath, Field, LogSource};
 use serde_json::{Map, Number, Value as Json};
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -82,27 +82,6 @@ pub fn read_time(log_source: &LogSource, fields: &Map<String, Json>) -> Option<i
         time.is_some()
     });
     time
-}
-
-/// The field of a name; in an open log source every name is one.
-pub fn field_named(log_source: &LogSource, name: &str) -> Option<Field> {
-    let known = log_source.fields.iter().chain([&log_source.time]).find(|field| field.name == name);
-    if let Some(field) = known {
-        return Some(Field::clone(field));
-    }
-    log_source.open.then(|| Field {
-        name: name.to_owned(),
-        kind: FieldType::Any,
-        list: false,
-        description: String::new(),
-        ecs: None,
-        optional: true,
-        absent_for: Vec::new(),
-        event: EventPath::Path(name.split('.').map(str::to_owned).collect()),
-        aql: None,
-        spl: None,
-        kql: None,
-    })
 }
 
 /// The text of a single value: a text as it is, a number in its shortest decimal form, `true` or `false`.

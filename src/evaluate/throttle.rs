@@ -2,17 +2,18 @@
 //! are dropped, and do not make it longer.
 
 use super::alert::{Alert, AlertBody};
-use super::event::{Event, field_named};
+use super::event::Event;
 use crate::detection::{Detection, Throttle as Settings};
 use crate::logsource::Field;
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// The keys that are quiet now.
 #[derive(Debug)]
 pub struct Throttle<'d> {
     settings: &'d Settings,
     /// The fields of `by`, for rules whose alerts are events.
-    fields: Vec<Option<Field>>,
+    fields: Vec<Option<Arc<Field>>>,
     started: FxHashMap<Vec<Option<String>>, i64>,
     /// How many keys may be known before the old ones are dropped.
     limit: usize,
@@ -22,8 +23,8 @@ impl<'d> Throttle<'d> {
     /// The throttle of a detection, if it has one.
     pub fn new(detection: &'d Detection) -> Option<Self> {
         let settings = detection.alert.throttle.as_ref()?;
-        let column = |name: &str| detection.columns.iter().find(|column| column.name == name).map(|column| Field::clone(&column.field));
-        let fields = settings.by.iter().map(|name| column(&name.value).or_else(|| field_named(&detection.log_source, &name.value)));
+        let column = |name: &str| detection.columns.iter().find(|column| column.name == name).map(|column| column.field.clone());
+        let fields = settings.by.iter().map(|name| column(&name.value).or_else(|| detection.log_source.field(&name.value)));
         Some(Self { settings, fields: fields.collect(), started: FxHashMap::default(), limit: 1024 })
     }
 
