@@ -236,6 +236,7 @@ codes! {
     W0204 "field that the selected events lack"
     W0205 "regular expression outside of what all engines share"
     W0206 "value that this field can never have"
+    W0207 "key without effect"
     W0301 "spec without a firing and a silent test"
     W0401 "acceptance that is not needed"
     W0501 "deprecated ATT&CK object"

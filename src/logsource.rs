@@ -1,6 +1,17 @@
 //! Log sources: which fields the events of a product have, where each field stands in the product's own event, and
 //! where events and fields are found on each platform. Types only; [`read`] reads `logsources/*.yml`.
 
+pub mod binding;
+mod check;
+mod open;
+mod read;
+mod registry;
+
+pub use open::TIME;
+pub use read::read;
+pub(crate) use read::{aql_place, kql_origin, spl_place};
+pub use registry::{LogSourceFile, LogSources};
+
 use crate::source::Spanned;
 use std::sync::Arc;
 
@@ -67,6 +78,18 @@ pub enum Platform {
     Spl,
     /// Microsoft Sentinel and Defender XDR.
     Kql,
+}
+
+impl Platform {
+    /// Its key in log source and site files.
+    pub fn key(self) -> &'static str {
+        match self {
+            Platform::Product => "product",
+            Platform::Aql => "aql",
+            Platform::Spl => "spl",
+            Platform::Kql => "kql",
+        }
+    }
 }
 
 /// How a time is written in an event.
