@@ -9,6 +9,8 @@ pub mod evaluate;
 pub mod expression;
 pub mod frontend;
 pub mod logsource;
+pub mod pages;
+pub mod report;
 pub mod lower;
 pub mod place;
 pub mod reader;
