@@ -10,6 +10,7 @@ pub mod logsource;
 pub mod lower;
 pub mod place;
 pub mod reader;
+pub mod site;
 pub mod source;
 pub mod spec;
 pub mod target;
