@@ -14,6 +14,7 @@ pub mod report;
 pub mod lower;
 pub mod place;
 pub mod reader;
+pub mod site;
 pub mod source;
 pub mod spec;
 pub mod target;

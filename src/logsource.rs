@@ -4,12 +4,13 @@
 pub mod binding;
 mod check;
 mod open;
+mod overrides;
 mod read;
 mod registry;
 
 pub use open::TIME;
+pub(crate) use overrides::override_log_source;
 pub use read::read;
-pub(crate) use read::{aql_place, kql_origin, spl_place};
 pub use registry::{LogSourceFile, LogSources};
 
 use crate::source::Spanned;
@@ -45,7 +46,7 @@ pub struct LogSource {
     pub description: String,
     /// Free text about what must be switched on, copied to Sigma's `logsource.definition`.
     pub definition: Option<String>,
-    /// All fields. Empty for an open log source.
+    /// All fields. Of an open log source only those that a site file binds.
     pub fields: Vec<Arc<Field>>,
     /// Whether nobody has described it: each field name stands for itself on every platform.
     pub open: bool,

@@ -47,11 +47,9 @@ impl LogSource {
         if self.time.name == name {
             return Some(self.time.clone());
         }
-        if self.open {
-            return Some(Arc::new(open_field(name)));
-        }
         let named = self.fields.iter().find(|field| field.name == name);
-        named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned()
+        let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned();
+        found.or_else(|| self.open.then(|| Arc::new(open_field(name))))
     }
 
     /// Our names of all fields, for messages.
@@ -95,7 +93,7 @@ fn open_time() -> Field {
     }
 }
 
-fn open_field(name: &str) -> Field {
+pub(super) fn open_field(name: &str) -> Field {
     let bound = |platform| Some(column(name, column_type(FieldType::Any, platform)));
     Field {
         name: name.to_owned(),

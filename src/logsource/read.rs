@@ -480,6 +480,6 @@ sample: { at: '2026-01-05T00:00:00Z', what: sold, by: { ip: 192.0.2.1 }, items: 
         problem("time-format: iso8601", "time-format: iso", "E0104");
         problem("type: real", "type: float", "E0104");
         problem("table: Shop_CL", "table: Shop CL", "E0104");
-        problem("optional: true, kql: By.ip", "optional: maybe, kql: By.ip", "E0102");
+        problem("optional: true, absent-for", "optional: maybe, absent-for", "E0102");
     }
 }

@@ -60,6 +60,11 @@ impl LogSources {
         self.files.get(&id.stem()).map(File::read)
     }
 
+    /// The file that describes the log source at a path such as `confluence/audit`.
+    pub fn at_path(&self, path: &str) -> Option<&LogSourceFile> {
+        self.files.get(&path.replace('/', "_")).map(File::read)
+    }
+
     /// Every file, read, in the order of their names.
     pub fn read_all(&self) -> impl Iterator<Item = (&Source, &LogSourceFile)> {
         self.files.values().map(|file| (&file.source, file.read()))
