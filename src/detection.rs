@@ -48,6 +48,8 @@ pub struct Metadata {
     pub title: Spanned<String>,
     /// UUID, lower case.
     pub id: Option<String>,
+    /// Place of the id.
+    pub id_span: Span,
     /// Sigma's `name`, by which correlations refer to a rule.
     pub name: Option<String>,
     /// `related`: (id, type).

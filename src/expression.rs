@@ -135,3 +135,65 @@ pub enum Function {
     /// `coalesce(a, b)`: a, or b if a is missing.
     Coalesce,
 }
+
+pub mod check;
+pub mod parse;
+
+impl Arithmetic {
+    /// As written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Arithmetic::Add => "+",
+            Arithmetic::Subtract => "-",
+            Arithmetic::Multiply => "*",
+            Arithmetic::Divide => "/",
+        }
+    }
+}
+
+impl Relational {
+    /// As written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Relational::Equal => "==",
+            Relational::NotEqual => "!=",
+            Relational::Less => "<",
+            Relational::LessOrEqual => "<=",
+            Relational::Greater => ">",
+            Relational::GreaterOrEqual => ">=",
+        }
+    }
+}
+
+impl Function {
+    /// All functions.
+    pub const ALL: [Function; 7] =
+        [Function::Round, Function::Floor, Function::Absolute, Function::Greatest, Function::Least, Function::Lower, Function::Coalesce];
+
+    /// As written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Function::Round => "round",
+            Function::Floor => "floor",
+            Function::Absolute => "abs",
+            Function::Greatest => "greatest",
+            Function::Least => "least",
+            Function::Lower => "lower",
+            Function::Coalesce => "coalesce",
+        }
+    }
+
+    /// The function of a name.
+    pub fn from_name(name: &str) -> Option<Function> {
+        Function::ALL.into_iter().find(|function| function.name() == name)
+    }
+
+    /// Least and most number of arguments.
+    pub fn arity(self) -> (usize, usize) {
+        match self {
+            Function::Round => (1, 2),
+            Function::Floor | Function::Absolute | Function::Lower => (1, 1),
+            Function::Greatest | Function::Least | Function::Coalesce => (2, 16),
+        }
+    }
+}

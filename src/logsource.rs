@@ -1,6 +1,18 @@
 //! Log sources: which fields the events of a product have, where each field stands in the product's own event, and
 //! where events and fields are found on each platform. Types only; [`read`] reads `logsources/*.yml`.
 
+pub mod binding;
+mod check;
+mod open;
+mod overrides;
+mod read;
+mod registry;
+
+pub use open::TIME;
+pub(crate) use overrides::override_log_source;
+pub use read::read;
+pub use registry::{LogSourceFile, LogSources};
+
 use crate::source::Spanned;
 use std::sync::Arc;
 
@@ -34,7 +46,7 @@ pub struct LogSource {
     pub description: String,
     /// Free text about what must be switched on, copied to Sigma's `logsource.definition`.
     pub definition: Option<String>,
-    /// All fields. Empty for an open log source.
+    /// All fields. Of an open log source only those that a site file binds.
     pub fields: Vec<Arc<Field>>,
     /// Whether nobody has described it: each field name stands for itself on every platform.
     pub open: bool,
@@ -67,6 +79,18 @@ pub enum Platform {
     Spl,
     /// Microsoft Sentinel and Defender XDR.
     Kql,
+}
+
+impl Platform {
+    /// Its key in log source and site files.
+    pub fn key(self) -> &'static str {
+        match self {
+            Platform::Product => "product",
+            Platform::Aql => "aql",
+            Platform::Spl => "spl",
+            Platform::Kql => "kql",
+        }
+    }
 }
 
 /// How a time is written in an event.

@@ -1,2 +1,9 @@
-//! The command line.
-fn main() {}
+//! The command line program.
+
+use clap::Parser;
+use cognate::command::{CommandLine, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    run(CommandLine::parse())
+}

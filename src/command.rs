@@ -1,0 +1,257 @@
+//! The command line: its definition, and one module per command. The only part that reads or writes files.
+
+mod build;
+mod check;
+mod convert;
+mod eval;
+mod explain;
+mod files;
+mod manifest;
+mod new;
+mod table;
+mod test;
+mod workspace;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What a command returns: whether the content is fine, or why it could not run at all.
+type Outcome = anyhow::Result<bool>;
+
+/// Compiles platform-neutral detection specs into AQL, SPL, KQL and Sigma.
+#[derive(Parser)]
+#[command(name = "cognate", version, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 all is well, 1 the content has problems, 2 wrong usage or a file cannot be read.")]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Validate specs, log sources, lists, site files and templates.
+    #[command(
+        after_help = "Examples:\n  cognate check\n  cognate check detections/jira --strict\n  cognate check --format sarif > cognate.sarif"
+    )]
+    Check(CheckArguments),
+    /// Write the queries of all targets to out/.
+    #[command(after_help = "Examples:\n  cognate build\n  cognate build --check\n  cognate build --target kql --site sites/example.yml")]
+    Build(BuildArguments),
+    /// Print the queries of specs or Sigma rules for one target.
+    #[command(
+        after_help = "Examples:\n  cognate convert -t kql rule.yml\n  cat rule.yml | cognate convert -t spl -\n  cognate convert -t aql rules/ --out converted/"
+    )]
+    Convert(ConvertArguments),
+    /// Run the tests that stand in the specs, in the reference evaluator.
+    #[command(after_help = "Examples:\n  cognate test\n  cognate test detections/jira --format junit > tests.xml")]
+    Test(TestArguments),
+    /// Run specs over events and print one alert per line as JSON.
+    #[command(
+        after_help = "Examples:\n  cognate eval detections/jira --events audit.jsonl\n  tail -n 1000 audit.jsonl | cognate eval rule.yml --events - --sort"
+    )]
+    Eval(EvalArguments),
+    /// Explain a spec (stages, predicates, indicators, fidelity) or a diagnostic code.
+    #[command(after_help = "Examples:\n  cognate explain detections/confluence/data_mining.yml\n  cognate explain E0203")]
+    Explain(ExplainArguments),
+    /// Write a commented starter spec with a new id.
+    #[command(
+        after_help = "Examples:\n  cognate new detections/confluence/my_rule.yml\n  cognate new --logsource jira/cloud_audit > rule.yml"
+    )]
+    New(NewArguments),
+    /// Print the JSON Schema that editors use to complete and check specs.
+    #[command(after_help = "Example:\n  cognate schema > schema/spec.schema.json")]
+    Schema,
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  cognate completions bash > ~/.local/share/bash-completion/completions/cognate")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+struct Common {
+    /// Site file with overrides, lists, parameters and exclusions.
+    #[arg(long, value_name = "FILE", global = true)]
+    site: Option<PathBuf>,
+    /// Folder with templates that replace the built-in ones, file by file.
+    #[arg(long, value_name = "DIR", global = true)]
+    templates: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct CheckArguments {
+    /// Files or folders; the project's detections by default.
+    paths: Vec<PathBuf>,
+    /// How to print problems.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Treat warnings as errors.
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct BuildArguments {
+    /// Files or folders; the project's detections by default.
+    paths: Vec<PathBuf>,
+    /// Only this target; may be repeated.
+    #[arg(long = "target", short = 't', value_name = "TARGET", value_parser = target)]
+    targets: Vec<crate::target::Target>,
+    /// Where to write.
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Accept an approximation by its code; may be repeated.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
+    /// Write nothing; print what would change and fail if anything would.
+    #[arg(long)]
+    check: bool,
+    /// Leave out header comments.
+    #[arg(long)]
+    no_comments: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct ConvertArguments {
+    /// A file, a folder, or `-` for standard input.
+    #[arg(default_value = "-")]
+    input: PathBuf,
+    /// The target language: aql, spl, kql or sigma.
+    #[arg(long, short, value_name = "TARGET", value_parser = target)]
+    target: crate::target::Target,
+    /// Write one file per rule into this folder instead of printing.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Search the last so much time and report everything, instead of one run of the schedule.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    lookback: Option<i64>,
+    /// Leave out header comments.
+    #[arg(long)]
+    no_comments: bool,
+    /// Print only errors on standard error.
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct TestArguments {
+    /// Files or folders; the project's detections by default.
+    paths: Vec<PathBuf>,
+    /// How to print results.
+    #[arg(long, value_enum, default_value_t = TestFormat::Text)]
+    format: TestFormat,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct EvalArguments {
+    /// Files or folders with specs.
+    #[arg(required = true)]
+    specs: Vec<PathBuf>,
+    /// Events, one JSON object a line, in the product's own shape or in our names; `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    events: PathBuf,
+    /// Sort the events by time first.
+    #[arg(long)]
+    sort: bool,
+    /// Report every alert, also those that a throttle would hold back.
+    #[arg(long)]
+    no_throttle: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct ExplainArguments {
+    /// A spec file, or a code such as E0203.
+    subject: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct NewArguments {
+    /// Where to write; standard output if it is missing.
+    path: Option<PathBuf>,
+    /// The log source, as product/service.
+    #[arg(long, value_name = "ID", default_value = "confluence/audit")]
+    logsource: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum TestFormat {
+    Text,
+    Json,
+    Junit,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Sarif,
+    Github,
+}
+
+fn target(name: &str) -> Result<crate::target::Target, String> {
+    crate::target::Target::from_name(name).ok_or_else(|| "the targets are aql, spl, kql and sigma".to_owned())
+}
+
+fn duration(text: &str) -> Result<i64, String> {
+    crate::expression::parse::duration(text)
+        .filter(|length| *length > 0)
+        .ok_or_else(|| "durations are written like 30s, 5m, 1h, 7d".to_owned())
+}
+
+/// Runs a command line.
+pub fn run(command_line: CommandLine) -> ExitCode {
+    let outcome = match command_line.command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Build(arguments) => build::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
+        Command::Schema => files::print(&crate::schema::text()).map(|()| true),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut CommandLine::command(), "cognate", &mut script);
+            files::print(&String::from_utf8_lossy(&script)).map(|()| true)
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) if files::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints problems on standard error, with colours on a terminal unless `NO_COLOR` is set.
+fn report_errors(items: &[(crate::source::Source, Vec<crate::diagnostic::Diagnostic>)]) {
+    if items.iter().any(|(_, problems)| !problems.is_empty()) {
+        files::print_error(&crate::report::text(items, files::colours(&std::io::stderr())));
+    }
+}
+
+/// Prints what is wrong with the site file; whether it cannot be used.
+fn report_site(workspace: &workspace::Workspace) -> bool {
+    let Some(problems) = &workspace.site_problems else { return false };
+    report_errors(std::slice::from_ref(problems));
+    problems.1.iter().any(|problem| problem.severity == crate::diagnostic::Severity::Error)
+}

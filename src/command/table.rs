@@ -1,0 +1,108 @@
+//! The table that ends a build: specs × targets, how far each artefact can be trusted, and the reasons below.
+
+use crate::target::{Fidelity, Target};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// One spec.
+pub struct Row {
+    /// Its name.
+    pub spec: String,
+    /// What became of it on each target.
+    pub cells: Vec<(Target, Cell)>,
+}
+
+/// What became of a spec on a target.
+pub enum Cell {
+    /// Built.
+    Built(Fidelity),
+    /// Deviates, and nobody has accepted it.
+    NotAccepted(Fidelity),
+    /// Skipped, with the spec's reason.
+    Skipped(String),
+    /// The target cannot say it.
+    Refused,
+    /// The spec has errors.
+    Failed,
+}
+
+impl Cell {
+    fn text(&self) -> String {
+        match self {
+            Cell::Built(fidelity) => mark(fidelity),
+            Cell::NotAccepted(fidelity) => format!("NOT ACCEPTED {}", codes(fidelity)),
+            Cell::Skipped(_) => "skipped".to_owned(),
+            Cell::Refused => "REFUSED".to_owned(),
+            Cell::Failed => "FAILED".to_owned(),
+        }
+    }
+}
+
+fn mark(fidelity: &Fidelity) -> String {
+    match (fidelity.approximations.is_empty(), fidelity.assumptions.is_empty()) {
+        (true, true) => "exact".to_owned(),
+        (true, false) => "exact*".to_owned(),
+        (false, _) => format!("approx. {}", codes(fidelity)),
+    }
+}
+
+fn codes(fidelity: &Fidelity) -> String {
+    let mut codes: Vec<&str> = fidelity.approximations.iter().map(|deviation| deviation.code.0).collect();
+    codes.dedup();
+    codes.join(" ")
+}
+
+/// The whole table with a line of totals.
+pub fn text(rows: &[Row], targets: &[Target]) -> String {
+    let mut text = String::new();
+    let width = rows.iter().map(|row| row.spec.chars().count()).max().unwrap_or(0).max(4);
+    let widths: Vec<usize> = targets
+        .iter()
+        .map(|target| rows.iter().filter_map(|row| cell(row, *target)).map(|cell| cell.text().len()).max().unwrap_or(0).max(6))
+        .collect();
+    let header: String = targets.iter().zip(&widths).map(|(target, width)| format!("  {:width$}", target.name())).collect();
+    let _ = writeln!(text, "{:width$}{}", "spec", header.trim_end());
+    for row in rows {
+        let cells: String = targets
+            .iter()
+            .zip(&widths)
+            .map(|(target, width)| format!("  {:width$}", cell(row, *target).map(Cell::text).unwrap_or_default()))
+            .collect();
+        let _ = writeln!(text, "{}", format!("{:width$}{cells}", row.spec).trim_end());
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    for row in rows {
+        for (target, cell) in &row.cells {
+            if let Cell::Skipped(reason) = cell {
+                reasons.push(format!("skipped: {} for {}: {reason}", row.spec, target.name()));
+            }
+        }
+    }
+    let _ = write!(text, "{}", reasons.iter().map(|reason| format!("{reason}\n")).collect::<String>());
+    let _ = writeln!(text, "{}", totals(rows));
+    if rows.iter().flat_map(|row| &row.cells).any(|(_, cell)| matches!(cell, Cell::Built(fidelity) if !fidelity.assumptions.is_empty())) {
+        text.push_str("* under assumptions about platform or data, listed in each artefact and in the manifest\n");
+    }
+    text
+}
+
+fn cell(row: &Row, target: Target) -> Option<&Cell> {
+    row.cells.iter().find(|(of, _)| *of == target).map(|(_, cell)| cell)
+}
+
+fn totals(rows: &[Row]) -> String {
+    let mut counts: BTreeMap<(u8, &str), usize> = BTreeMap::new();
+    for (_, cell) in rows.iter().flat_map(|row| &row.cells) {
+        let kind = match cell {
+            Cell::Built(fidelity) if fidelity.approximations.is_empty() => (0, "exact"),
+            Cell::Built(_) => (1, "approximate"),
+            Cell::Skipped(_) => (2, "skipped"),
+            Cell::Refused => (3, "refused"),
+            Cell::NotAccepted(_) => (4, "not accepted"),
+            Cell::Failed => (5, "failed"),
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    let parts: Vec<String> = counts.iter().map(|((_, name), count)| format!("{count} {name}")).collect();
+    format!("{} specs: {}", rows.len(), if parts.is_empty() { "nothing to build".to_owned() } else { parts.join(", ") })
+}

@@ -1,0 +1,171 @@
+//! The reference evaluator: [`Detection`] × events → alerts. It is the definition of the language; `docs/semantics.md`
+//! says the same in words, and every target either means the same or reports that it does not.
+//!
+//! ```text
+//! event ─event─▶ fields ─condition─▶ matching events ─┬─▶ alert per event ───────────────┬─throttle─▶ alerts
+//!                                                     └─aggregate─▶ rows (groups, windows) ┘
+//! ```
+
+pub mod aggregate;
+pub mod alert;
+#[cfg(test)]
+pub(crate) mod build;
+pub mod condition;
+pub mod event;
+pub mod expression;
+pub mod measure;
+pub mod moment;
+pub mod pattern;
+pub mod problem;
+#[cfg(test)]
+mod tests;
+pub mod throttle;
+
+pub use alert::{Alert, AlertBody};
+pub use event::{Event, read_time};
+pub use problem::Problem;
+
+use crate::detection::{Condition, Detection};
+use crate::logsource::LogSource;
+use aggregate::{Aggregator, Row};
+use condition::Matcher;
+use throttle::Throttle;
+
+/// How to run a detection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Whether `alert.throttle` applies.
+    pub throttle: bool,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { throttle: true }
+    }
+}
+
+/// Whether a condition holds of one event. For many events, make a [`Matcher`] once.
+pub fn holds(condition: &Condition, log_source: &LogSource, event: &Event<'_>) -> Result<bool, Problem> {
+    Ok(Matcher::new(condition, log_source)?.holds(event))
+}
+
+/// One run over all events, which must come in time order, that reports everything.
+pub fn run<'e>(detection: &Detection, events: impl IntoIterator<Item = Event<'e>>, options: RunOptions) -> Result<Vec<Alert>, Problem> {
+    let mut evaluator = Evaluator::new(detection, options)?;
+    let mut alerts = Vec::new();
+    for event in events {
+        alerts.extend(evaluator.push(&event)?);
+    }
+    alerts.extend(evaluator.finish());
+    Ok(alerts)
+}
+
+/// A run in progress: takes one event after the other and returns alerts as soon as they are settled.
+#[derive(Debug)]
+pub struct Evaluator<'d> {
+    detection: &'d Detection,
+    condition: Matcher,
+    aggregator: Option<Aggregator<'d>>,
+    throttle: Option<Throttle<'d>>,
+    /// How many events came, and the time of the last one.
+    seen: (usize, i64),
+    /// Rows that wait for the end because the aggregate wants them sorted.
+    held: Vec<Alert>,
+}
+
+impl<'d> Evaluator<'d> {
+    /// A run before its first event.
+    pub fn new(detection: &'d Detection, options: RunOptions) -> Result<Self, Problem> {
+        let log_source = &detection.log_source;
+        let matcher = |condition: &Condition| Matcher::new(condition, log_source);
+        let aggregator = match &detection.aggregate {
+            Some(aggregate) => {
+                let selections = detection.selections.iter().map(|selection| matcher(&selection.condition)).collect::<Result<_, _>>()?;
+                Some(Aggregator::new(detection, aggregate, selections))
+            }
+            None => None,
+        };
+        let throttle = options.throttle.then(|| Throttle::new(detection)).flatten();
+        Ok(Self { detection, condition: matcher(&detection.condition)?, aggregator, throttle, seen: (0, i64::MIN), held: Vec::new() })
+    }
+
+    /// Takes the next event; returns the alerts that are settled now.
+    pub fn push(&mut self, event: &Event<'_>) -> Result<Vec<Alert>, Problem> {
+        let (index, previous) = self.seen;
+        if event.time < previous {
+            return Err(Problem::OutOfOrder { index, time: event.time, previous });
+        }
+        self.seen = (index + 1, event.time);
+        let matches = self.condition.holds(event);
+        let Some(aggregator) = &mut self.aggregator else {
+            return Ok(if matches { self.event_alert(event).into_iter().collect() } else { Vec::new() });
+        };
+        let rows = aggregator.advance(event.time);
+        if matches {
+            aggregator.count(event);
+        }
+        Ok(self.row_alerts(rows))
+    }
+
+    /// No more events: returns the last alerts.
+    pub fn finish(mut self) -> Vec<Alert> {
+        let rows = self.aggregator.as_mut().map(Aggregator::finish).unwrap_or_default();
+        let mut alerts = self.row_alerts(rows);
+        if let Some(aggregate) = self.detection.aggregate.as_ref().filter(|aggregate| !aggregate.sort.is_empty()) {
+            alerts = std::mem::take(&mut self.held);
+            alerts.sort_by(|a, b| match (&a.body, &b.body) {
+                (AlertBody::Row(a), AlertBody::Row(b)) => a.order(b, &aggregate.sort),
+                (AlertBody::Event(_), _) | (_, AlertBody::Event(_)) => std::cmp::Ordering::Equal,
+            });
+        }
+        alerts
+    }
+
+    /// The alert of a matching event, unless it is throttled.
+    fn event_alert(&mut self, event: &Event<'_>) -> Option<Alert> {
+        let columns = &self.detection.columns;
+        let shown = match columns.is_empty() {
+            true => event.fields.clone(),
+            false => columns.iter().map(|column| (column.name.clone(), self.shown(column, event))).collect(),
+        };
+        let alert = self.alert(event.time, AlertBody::Event(shown));
+        self.lets_through(&alert, Some(event)).then_some(alert)
+    }
+
+    /// A column of the output; the time of an event is always known.
+    fn shown(&self, column: &crate::detection::Column, event: &Event<'_>) -> serde_json::Value {
+        if column.field.name == self.detection.log_source.time.name {
+            return moment::text(event.time).into();
+        }
+        event.shown(&column.field)
+    }
+
+    /// The alerts of rows, without the throttled ones; none yet if they are to be sorted in the end.
+    fn row_alerts(&mut self, rows: Vec<Row>) -> Vec<Alert> {
+        let now = self.seen.1;
+        let tumbling = self.detection.aggregate.as_ref().is_some_and(|aggregate| aggregate.window.length().is_some());
+        let mut alerts = Vec::new();
+        for row in rows {
+            let alert = self.alert(if tumbling { row.end } else { now }, AlertBody::Row(row));
+            if self.lets_through(&alert, None) {
+                alerts.push(alert);
+            }
+        }
+        match self.detection.aggregate.as_ref().is_some_and(|aggregate| !aggregate.sort.is_empty()) {
+            true => {
+                self.held.append(&mut alerts);
+                Vec::new()
+            }
+            false => alerts,
+        }
+    }
+
+    fn alert(&self, time: i64, body: AlertBody) -> Alert {
+        let metadata = &self.detection.metadata;
+        Alert { rule: metadata.id.clone(), title: metadata.title.value.clone(), time, body }
+    }
+
+    fn lets_through(&mut self, alert: &Alert, event: Option<&Event<'_>>) -> bool {
+        self.throttle.as_mut().is_none_or(|throttle| throttle.passes(alert, event))
+    }
+}

@@ -1,0 +1,116 @@
+//! Bindings: `author.name`, `changedValues[fieldName=Users].changedTo` or a map with a type and a value map → [`Binding`].
+//! Used by log source files and by the overrides of site files.
+
+use super::{Binding, ColumnType, EventPath, FieldType, Place, Platform};
+use crate::diagnostic::{Diagnostic, E0104};
+use crate::reader::Reader;
+use crate::source::Span;
+use crate::yaml::{Kind, Node};
+
+/// The keys of a binding's long form.
+const KEYS: &[&str] = &["at", "type", "json-text", "values"];
+
+/// KQL's own names of its column types.
+const KQL_TYPES: &[(&str, ColumnType)] = &[
+    ("string", ColumnType::Text),
+    ("int", ColumnType::Integer),
+    ("long", ColumnType::Integer),
+    ("real", ColumnType::Real),
+    ("bool", ColumnType::Boolean),
+    ("datetime", ColumnType::Time),
+    ("dynamic", ColumnType::Dynamic),
+    ("guid", ColumnType::Guid),
+];
+
+/// The types of QRadar properties and Splunk fields.
+const PROPERTY_TYPES: &[(&str, ColumnType)] =
+    &[("text", ColumnType::Text), ("number", ColumnType::Real), ("time", ColumnType::Time), ("address", ColumnType::Address)];
+
+/// The column type that a field of this type has on a platform, unless its binding says something else.
+pub fn column_type(kind: FieldType, platform: Platform) -> ColumnType {
+    match (kind, platform) {
+        (FieldType::Text | FieldType::Any, _) => ColumnType::Text,
+        (FieldType::Integer, _) => ColumnType::Integer,
+        (FieldType::Number, _) => ColumnType::Real,
+        (FieldType::Timestamp, _) => ColumnType::Time,
+        (FieldType::Boolean, Platform::Kql) => ColumnType::Boolean,
+        (FieldType::Boolean, Platform::Product | Platform::Aql | Platform::Spl) => ColumnType::Text,
+        (FieldType::Ip, Platform::Aql) => ColumnType::Address,
+        (FieldType::Ip, Platform::Product | Platform::Spl | Platform::Kql) => ColumnType::Text,
+    }
+}
+
+/// A plain column.
+pub fn column(name: impl Into<String>, kind: ColumnType) -> Binding {
+    Binding { place: Place::Column { name: name.into(), kind }, values: Vec::new() }
+}
+
+/// Reads `spl: author.name` or `kql: { at: EventId, type: int }`.
+pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, kind: FieldType) -> Option<Binding> {
+    let key = platform.key();
+    if !matches!(node.kind, Kind::Map(_)) {
+        let text = reader.text(node, key)?;
+        return Some(Binding { place: place(reader, &text.value, text.span, platform, column_type(kind, platform))?, values: Vec::new() });
+    }
+    reader.map(node, key, KEYS)?;
+    let Some(at) = node.get("at") else { return reader.missing(node.span, key, "at") };
+    let at = reader.text(at, "at")?;
+    let kind = match node.get("type") {
+        Some(written) => written_type(reader, written, platform)?,
+        None => column_type(kind, platform),
+    };
+    let mut place = place(reader, &at.value, at.span, platform, kind)?;
+    if let Some(written) = node.get("json-text") {
+        let is_text = reader.boolean(written, "json-text")?;
+        match &mut place {
+            Place::Json { text, .. } | Place::Element { text, .. } => *text = is_text,
+            Place::Column { .. } => {
+                let message = "`json-text` says how a JSON column is stored, but this is a plain column";
+                return reader.fail(Diagnostic::error(E0104, written.span, message).help("remove it, or write `at: Column.member`"));
+            }
+        }
+    }
+    let values = node.get("values").map_or_else(|| Some(Vec::new()), |values| value_map(reader, values))?;
+    Some(Binding { place, values })
+}
+
+fn value_map(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Vec<(String, String)>> {
+    let entries = reader.entries(node, "values")?;
+    let pairs = entries.into_iter().map(|entry| Some((entry.key.value.to_string(), reader.text(&entry.value, &entry.key.value)?.value)));
+    pairs.collect()
+}
+
+fn written_type(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform) -> Option<ColumnType> {
+    let types = if platform == Platform::Kql { KQL_TYPES } else { PROPERTY_TYPES };
+    let names: Vec<&str> = types.iter().map(|(name, _)| *name).collect();
+    let word = reader.word(node, "type", &names)?;
+    types.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
+}
+
+/// `Column`, on Sentinel also `Column.member`, and `list[key=text].member` where the platform can choose elements.
+fn place(reader: &mut Reader<'_, '_>, text: &str, span: Span, platform: Platform, kind: ColumnType) -> Option<Place> {
+    let plain = || Place::Column { name: text.to_owned(), kind };
+    match platform {
+        Platform::Aql | Platform::Product => Some(plain()),
+        Platform::Spl if !text.contains('=') => Some(plain()),
+        Platform::Kql if !text.contains(['.', '[']) => Some(plain()),
+        Platform::Spl | Platform::Kql => match EventPath::parse(text) {
+            Some(EventPath::Element(element)) => Some(Place::Element {
+                column: element.list.join("."),
+                text: false,
+                key: element.key,
+                equals: element.equals,
+                value: element.value,
+            }),
+            Some(EventPath::Path(mut path)) if path.iter().all(|part| !part.is_empty() && !part.contains('[')) => {
+                let column = path.remove(0);
+                Some(Place::Json { column, text: false, path })
+            }
+            Some(EventPath::Path(_)) | None => {
+                let message = format!("`{text}` is not a place");
+                let help = "places are written `Column`, `Column.member` or `List[key=text].member`";
+                reader.fail(Diagnostic::error(E0104, span, message).help(help))
+            }
+        },
+    }
+}

@@ -1,0 +1,111 @@
+//! Looking up fields, and log sources that nobody has described: every field name stands for itself there.
+
+use super::binding::{column, column_type};
+use super::{AqlOrigin, EventPath, Field, FieldType, KqlOrigin, LogSource, LogSourceId, Platform, SplOrigin, TimeFormat};
+use std::sync::Arc;
+
+/// The name of the time field of every log source.
+pub const TIME: &str = "timestamp";
+
+impl LogSource {
+    /// The log source of an id that no file describes. Names of log source type, source type and table follow from the
+    /// id, so that they are never another product's.
+    pub fn open(id: LogSourceId) -> LogSource {
+        let parts: Vec<&str> = id.parts().collect();
+        let known = !parts.is_empty();
+        let table = table_name(&parts);
+        let prerequisites = vec![
+            (
+                Platform::Product,
+                "No log source file describes these events: every field name is taken as it is on every platform.".to_owned(),
+            ),
+            (Platform::Aql, format!("A log source type '{}', and a custom property for each field.", parts.join(" "))),
+            (Platform::Spl, format!("Events of source type '{}' with each field extracted under its own name.", parts.join(":"))),
+            (Platform::Kql, format!("A custom table '{table}' with a column for each field.")),
+        ];
+        LogSource {
+            title: id.path(),
+            description: "Not described: every field name stands for itself.".to_owned(),
+            definition: None,
+            fields: Vec::new(),
+            open: true,
+            time: Arc::new(open_time()),
+            time_format: TimeFormat::Iso8601,
+            action: None,
+            aql: known.then(|| AqlOrigin::TypeName(parts.join(" "))),
+            spl: known.then(|| SplOrigin { sourcetype: vec![parts.join(":")], ..SplOrigin::default() }),
+            kql: known.then(|| KqlOrigin { table, time: "TimeGenerated".to_owned(), function: false }),
+            prerequisites,
+            sample: None,
+            id: id.clone(),
+        }
+    }
+
+    /// The field of a name: one of ours, or the text of its place in the product's own event, as Sigma rules write it.
+    /// An open log source has every field.
+    pub fn field(&self, name: &str) -> Option<Arc<Field>> {
+        if self.time.name == name {
+            return Some(self.time.clone());
+        }
+        let named = self.fields.iter().find(|field| field.name == name);
+        let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned();
+        found.or_else(|| self.open.then(|| Arc::new(open_field(name))))
+    }
+
+    /// Our names of all fields, for messages.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| field.name.as_str())
+    }
+}
+
+impl LogSourceId {
+    /// The parts that are given: product, category, service.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        [&self.product, &self.category, &self.service].into_iter().flatten().map(String::as_str)
+    }
+}
+
+impl EventPath {
+    /// Whether `text` is how this path is written, without building that text.
+    fn is_written(&self, text: &str) -> bool {
+        match self {
+            EventPath::Path(path) => text.split('.').eq(path.iter().map(String::as_str)),
+            EventPath::Element(_) => text.contains('[') && self.text() == text,
+        }
+    }
+}
+
+/// Letters, digits and `_`, beginning with a letter, as custom tables want it.
+fn table_name(parts: &[&str]) -> String {
+    let safe: String = parts.join("_").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let start = if safe.starts_with(|c: char| c.is_ascii_alphabetic()) { "" } else { "log_" };
+    format!("{start}{safe}_CL")
+}
+
+fn open_time() -> Field {
+    Field {
+        kind: FieldType::Timestamp,
+        optional: false,
+        aql: Some(column("starttime", column_type(FieldType::Timestamp, Platform::Aql))),
+        spl: Some(column("_time", column_type(FieldType::Timestamp, Platform::Spl))),
+        kql: Some(column("TimeGenerated", column_type(FieldType::Timestamp, Platform::Kql))),
+        ..open_field(TIME)
+    }
+}
+
+pub(super) fn open_field(name: &str) -> Field {
+    let bound = |platform| Some(column(name, column_type(FieldType::Any, platform)));
+    Field {
+        name: name.to_owned(),
+        kind: FieldType::Any,
+        list: false,
+        description: String::new(),
+        ecs: None,
+        optional: true,
+        absent_for: Vec::new(),
+        event: EventPath::Path(name.split('.').map(str::to_owned).collect()),
+        aql: bound(Platform::Aql),
+        spl: bound(Platform::Spl),
+        kql: bound(Platform::Kql),
+    }
+}

@@ -1,0 +1,88 @@
+//! What a site file changes in a log source: where the events are, and any field's binding.
+
+use super::binding::{self, column};
+use super::check::check;
+use super::open::open_field;
+use super::read::{aql_place, kql_origin, spl_place};
+use super::{Binding, ColumnType, Field, LogSource, Platform};
+use crate::diagnostic::{Diagnostic, E0702, did_you_mean};
+use crate::reader::Reader;
+use crate::yaml::{Entry, Node};
+use std::sync::Arc;
+
+/// Applies `{ aql: …, spl: …, kql: …, fields: { name: { spl: … } } }`.
+pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, mut log_source: LogSource) -> Option<LogSource> {
+    let path = log_source.id.path();
+    reader.map(node, &path, &["aql", "spl", "kql", "fields"])?;
+    if let Some(aql) = node.get("aql") {
+        reader.map(aql, "aql", &["type-name", "type-ids"])?;
+        log_source.aql = Some(aql_place(reader, aql)?);
+    }
+    if let Some(spl) = node.get("spl") {
+        reader.map(spl, "spl", &["index", "sourcetype", "source"])?;
+        log_source.spl = Some(spl_place(reader, spl)?);
+    }
+    if let Some(kql) = node.get("kql") {
+        let origin = kql_origin(reader, kql)?;
+        let time = Field { kql: Some(column(&origin.time, ColumnType::Time)), ..(*log_source.time).clone() };
+        replace(&mut log_source, time);
+        log_source.kql = Some(origin);
+    }
+    if let Some(fields) = node.get("fields") {
+        for entry in reader.entries(fields, "fields")? {
+            if let Some(field) = field(reader, &log_source, entry) {
+                replace(&mut log_source, field);
+            }
+        }
+    }
+    let spans = vec![node.span; log_source.fields.len()];
+    check(&log_source, &spans, node.span, reader.diagnostics);
+    Some(log_source)
+}
+
+fn field(reader: &mut Reader<'_, '_>, log_source: &LogSource, entry: &Entry<'_>) -> Option<Field> {
+    let name = &*entry.key.value;
+    let known = log_source.fields.iter().find(|field| field.name == name).map(|field| (**field).clone());
+    let field = match known {
+        Some(field) => Some(field),
+        None if log_source.open => Some(open_field(name)),
+        None => None,
+    };
+    let Some(mut field) = field else {
+        let message = format!("`{}` has no field `{name}`", log_source.id.path());
+        return reader.fail(Diagnostic::error(E0702, entry.key.span, message).maybe_help(did_you_mean(name, log_source.names())));
+    };
+    for entry in reader.map(&entry.value, name, &["aql", "spl", "kql"])? {
+        let (platform, place) = match &*entry.key.value {
+            "aql" => (Platform::Aql, &mut field.aql),
+            "spl" => (Platform::Spl, &mut field.spl),
+            _ => (Platform::Kql, &mut field.kql),
+        };
+        *place = bound(reader, &entry.value, platform, field.kind)?;
+    }
+    Some(field)
+}
+
+/// A binding, or `none`.
+fn bound(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, kind: super::FieldType) -> Option<Option<Binding>> {
+    if node.text() == Some("none") {
+        return Some(None);
+    }
+    binding::read(reader, node, platform, kind).map(Some)
+}
+
+/// Puts a field in the place of the one with its name, also where the log source names it as time or action.
+fn replace(log_source: &mut LogSource, field: Field) {
+    let field = Arc::new(field);
+    if log_source.time.name == field.name {
+        log_source.time = field.clone();
+    }
+    if log_source.action.as_ref().is_some_and(|action| action.name == field.name) {
+        log_source.action = Some(field.clone());
+    }
+    match log_source.fields.iter_mut().find(|other| other.name == field.name) {
+        Some(place) => *place = field,
+        None if log_source.time.name == field.name => {}
+        None => log_source.fields.push(field),
+    }
+}

@@ -1,0 +1,177 @@
+//! All log sources: the built-in ones and a project's own. A file is read when somebody asks for its log source, and
+//! only then; its name follows from the id: `confluence/audit` is described in `confluence_audit.yml`.
+
+use super::{LogSource, LogSourceId, read};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0701};
+use crate::source::{Source, Span};
+use include_dir::{Dir, include_dir};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/logsources");
+
+/// The log sources that a project can use.
+#[derive(Debug)]
+pub struct LogSources {
+    files: BTreeMap<String, File>,
+}
+
+#[derive(Debug)]
+struct File {
+    source: Source,
+    read: OnceLock<LogSourceFile>,
+}
+
+/// A log source file that has been read.
+#[derive(Debug)]
+pub struct LogSourceFile {
+    /// What it describes; `None` if it has errors.
+    pub log_source: Option<Arc<LogSource>>,
+    /// Its problems.
+    pub diagnostics: Diagnostics,
+}
+
+impl LogSources {
+    /// The log sources that are part of the program.
+    pub fn built_in() -> LogSources {
+        let texts = BUILT_IN.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
+        LogSources { files: BTreeMap::new() }.with(texts.map(|(name, text)| Source::new(format!("logsources/{name}"), text)))
+    }
+
+    /// The same with a project's own files; a file of the same name replaces a built-in one.
+    pub fn with(mut self, sources: impl IntoIterator<Item = Source>) -> LogSources {
+        for source in sources {
+            let file = File { source, read: OnceLock::new() };
+            self.files.insert(stem(&file.source.path).to_owned(), file);
+        }
+        self
+    }
+
+    /// The log source of an id: described by a file, or open. `None` if its file has errors.
+    pub fn get(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
+        match self.described(id) {
+            Some(file) => file.log_source.clone(),
+            None => Some(Arc::new(LogSource::open(id.clone()))),
+        }
+    }
+
+    /// The file that describes an id, if there is one.
+    pub fn described(&self, id: &LogSourceId) -> Option<&LogSourceFile> {
+        self.files.get(&id.stem()).map(File::read)
+    }
+
+    /// The file that describes the log source at a path such as `confluence/audit`.
+    pub fn at_path(&self, path: &str) -> Option<&LogSourceFile> {
+        self.files.get(&path.replace('/', "_")).map(File::read)
+    }
+
+    /// Every file, read, in the order of their names.
+    pub fn read_all(&self) -> impl Iterator<Item = (&Source, &LogSourceFile)> {
+        self.files.values().map(|file| (&file.source, file.read()))
+    }
+
+    /// The names by which the files are found, such as `confluence_audit`, without reading them.
+    pub fn stems(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+}
+
+impl File {
+    fn read(&self) -> &LogSourceFile {
+        self.read.get_or_init(|| {
+            let mut diagnostics = Diagnostics::new();
+            let log_source = read(&self.source, &mut diagnostics);
+            let wrong = log_source.as_ref().map(|found| found.id.stem()).filter(|wanted| wanted != stem(&self.source.path));
+            if let Some(wanted) = &wrong {
+                let message = format!("the file describes a log source that is looked for in `{wanted}.yml`");
+                diagnostics
+                    .push(Diagnostic::error(E0701, Span::default(), message).help("rename the file, or correct product and service"));
+            }
+            LogSourceFile { log_source: log_source.filter(|_| wrong.is_none()).map(Arc::new), diagnostics }
+        })
+    }
+}
+
+impl LogSourceId {
+    /// The file name without extension: product, category and service joined by `_`.
+    pub fn stem(&self) -> String {
+        self.parts().collect::<Vec<_>>().join("_")
+    }
+}
+
+fn stem(path: &str) -> &str {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(product: &str, service: &str) -> LogSourceId {
+        LogSourceId { product: Some(product.into()), category: None, service: Some(service.into()) }
+    }
+
+    #[test]
+    fn built_in_files_are_consistent() {
+        for (source, file) in LogSources::built_in().read_all() {
+            assert!(file.diagnostics.is_empty(), "{}: {:#?}", source.path, file.diagnostics);
+            assert!(file.log_source.is_some(), "{}", source.path);
+        }
+    }
+
+    #[test]
+    fn every_built_in_log_source_is_complete() {
+        for (source, file) in LogSources::built_in().read_all() {
+            let Some(log_source) = &file.log_source else { panic!("{}", source.path) };
+            assert_eq!(log_source.time.name, super::super::TIME);
+            assert!(log_source.aql.is_some() && log_source.spl.is_some() && log_source.kql.is_some() && log_source.sample.is_some());
+            for field in &log_source.fields {
+                assert!(!field.description.is_empty() && field.aql.is_some() && field.spl.is_some(), "{}: {}", source.path, field.name);
+            }
+        }
+    }
+
+    #[test]
+    fn one_lookup_reads_one_file() {
+        let sources = LogSources::built_in();
+        assert!(sources.get(&id("confluence", "audit")).is_some_and(|found| !found.open));
+        assert_eq!(sources.files.values().filter(|file| file.read.get().is_some()).count(), 1);
+    }
+
+    #[test]
+    fn a_project_file_replaces_a_built_in_one() {
+        let text = include_str!("../../logsources/jira_cloud_audit.yml").replace("title: Jira Cloud audit log", "title: Ours");
+        let sources = LogSources::built_in().with([Source::new("ours/jira_cloud_audit.yml", text)]);
+        assert_eq!(sources.get(&id("jira", "cloud_audit")).map(|found| found.title.clone()).as_deref(), Some("Ours"));
+    }
+
+    #[test]
+    fn a_misnamed_file_is_an_error() {
+        let text = include_str!("../../logsources/jira_cloud_audit.yml");
+        let sources = LogSources::built_in().with([Source::new("logsources/jira.yml", text)]);
+        let found = sources.described(&LogSourceId { product: Some("jira".into()), ..LogSourceId::default() });
+        assert!(found.is_some_and(|file| file.log_source.is_none() && file.diagnostics.has_errors()));
+    }
+
+    #[test]
+    fn an_unknown_log_source_is_open() {
+        let id = LogSourceId { product: Some("windows".into()), category: Some("process_creation".into()), service: None };
+        let open = LogSources::built_in().get(&id).expect("open");
+        assert!(open.open);
+        assert_eq!(open.kql.as_ref().map(|kql| kql.table.as_str()), Some("windows_process_creation_CL"));
+        assert_eq!(open.spl.as_ref().map(|spl| spl.sourcetype.join(",")).as_deref(), Some("windows:process_creation"));
+        assert_eq!(open.field("CommandLine").map(|field| field.name.clone()).as_deref(), Some("CommandLine"));
+    }
+
+    #[test]
+    fn raw_names_find_our_fields() {
+        let found = LogSources::built_in().get(&id("bitbucket", "audit")).expect("described");
+        let name = |written: &str| found.field(written).map(|field| field.name.clone());
+        assert_eq!(name("auditType.action").as_deref(), Some("action"));
+        assert_eq!(name("affectedObjects[type=PROJECT].name").as_deref(), Some("project"));
+        assert_eq!(name("affectedObjects.name").as_deref(), Some("object_name"));
+        assert_eq!(name("timestamp").as_deref(), Some("timestamp"));
+        assert_eq!(name("auditType"), None);
+    }
+}

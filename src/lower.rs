@@ -1,0 +1,374 @@
+//! [`Spec`] → [`Detection`]: names are resolved, lists filled in, modifiers turned into tests, expressions typed.
+//! All problems are reported with their places; with an error there is no detection.
+
+mod aggregate;
+mod checks;
+mod encode;
+mod item;
+pub mod pattern;
+
+use crate::condition::{Written, name_matches};
+use crate::detection::{Column, Condition, Detection, Exclusion, Formula, Quantity, Schedule, Selection, SelectionBody};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0215, E0306, E0308, W0203, did_you_mean};
+use crate::logsource::{LogSource, LogSourceId};
+use crate::source::{Source, Span, Spanned};
+use crate::spec::{Body, ListBlock, Spec};
+use crate::yaml::{Number, Value};
+use std::sync::Arc;
+
+/// One hour: the time between two runs of a spec without a schedule.
+const DEFAULT_EVERY: i64 = 3_600_000;
+/// Ten minutes: how late events may arrive by default.
+const DEFAULT_DELAY: i64 = 600_000;
+/// The most combinations that `N of` may stand for.
+const MAX_COMBINATIONS: usize = 5_000;
+
+/// What a spec is compiled against.
+pub trait Surroundings {
+    /// The description of a log source, with the site's overrides.
+    fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>>;
+    /// The paths of all described log sources, for "did you mean".
+    fn log_source_names(&self) -> Vec<String>;
+    /// The values of a list file, or why it cannot be read.
+    fn list_file(&self, path: &str) -> Result<Vec<Value>, String>;
+    /// A site's value of a parameter.
+    fn parameter(&self, spec: &Spec, name: &str) -> Option<Number>;
+    /// A list's values after the site's changes.
+    fn adjust_list(&self, spec: &Spec, name: &str, values: Vec<Value>) -> Vec<Value>;
+    /// A site's exclusions for a spec: reason, body, and the source that the body's places are in.
+    fn exclusions(&self, spec: &Spec) -> Vec<(String, Body, Source)>;
+}
+
+/// Lowers a spec.
+pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) -> Option<Detection> {
+    let log_source = resolve_log_source(&spec, surroundings, diagnostics);
+    let lists = fill_lists(&spec, surroundings, diagnostics);
+    let parameters = parameters(&spec, surroundings);
+    let mut lowering = Lowering { spec: &spec, log_source: &log_source, lists: &lists, parameters: &parameters, diagnostics };
+    let selections = lowering.selections();
+    let formula = lowering.formula(&selections);
+    let exclusions = exclusions(&mut lowering, surroundings);
+    let columns = lowering.columns();
+    let schedule = lowering.schedule();
+    let aggregate = spec.aggregate.as_ref().map(|block| aggregate::lower(&mut lowering, block, &selections));
+    let condition = match (&formula, &selections) {
+        (Some(formula), Some(selections)) => {
+            let excluded = exclusions.iter().map(|exclusion| Condition::not(exclusion.condition.clone()));
+            Condition::all(std::iter::once(formula_condition(formula, selections)).chain(excluded))
+        }
+        _ => Condition::ALWAYS,
+    };
+    let aggregate = match aggregate {
+        Some(lowered) => Some(lowered?),
+        None => None,
+    };
+    let (formula, selections) = (formula?, selections?);
+    let detection = Detection {
+        log_source: log_source.clone(),
+        selections,
+        formula,
+        exclusions,
+        condition,
+        columns,
+        aggregate,
+        schedule,
+        parameters: parameters.iter().map(|(name, number)| (name.value.clone(), number.clone())).collect(),
+        lists: lists.iter().map(|list| (list.name.value.clone(), list.values.clone())).collect(),
+        metadata: spec.metadata.clone(),
+        alert: spec.alert.clone(),
+        targets: spec.targets.clone(),
+        tests: spec.tests.clone(),
+    };
+    checks::check(source, &spec, &detection, diagnostics);
+    (!diagnostics.has_errors()).then_some(detection)
+}
+
+/// A list with its values, and whether it has been used.
+struct List {
+    name: Spanned<String>,
+    values: Vec<Value>,
+}
+
+/// What lowering needs to know everywhere.
+struct Lowering<'a, 'd> {
+    spec: &'a Spec,
+    log_source: &'a Arc<LogSource>,
+    lists: &'a [List],
+    parameters: &'a [(Spanned<String>, Number)],
+    diagnostics: &'d mut Diagnostics,
+}
+
+fn resolve_log_source(spec: &Spec, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) -> Arc<LogSource> {
+    let reference = &spec.log_source.value;
+    if let Some(found) = surroundings.log_source(&reference.id) {
+        return found;
+    }
+    let path = reference.id.path();
+    let names = surroundings.log_source_names();
+    let message = format!("nobody has described the log source `{path}`: field names are taken as they are on every platform");
+    let help = did_you_mean(&path, names.iter().map(String::as_str))
+        .unwrap_or("describe it in `logsources/`, or check the names that the queries use".into());
+    diagnostics.push(Diagnostic::warning(W0203, spec.log_source.span, message).help(help));
+    Arc::new(LogSource::open(reference.id.clone()))
+}
+
+fn fill_lists(spec: &Spec, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) -> Vec<List> {
+    let mut lists = Vec::with_capacity(spec.lists.len());
+    for (name, block) in &spec.lists {
+        let values = match block {
+            ListBlock::Inline(values) => values.iter().map(|value| value.value.clone()).collect(),
+            ListBlock::File(path) => match surroundings.list_file(&path.value) {
+                Ok(values) => values,
+                Err(why) => {
+                    let message = format!("the list file `{}` cannot be used: {why}", path.value);
+                    diagnostics.push(Diagnostic::error(E0215, path.span, message).help("paths start at the project's folder"));
+                    continue;
+                }
+            },
+        };
+        lists.push(List { name: name.clone(), values: surroundings.adjust_list(spec, &name.value, values) });
+    }
+    lists
+}
+
+fn parameters(spec: &Spec, surroundings: &dyn Surroundings) -> Vec<(Spanned<String>, Number)> {
+    let value = |name: &Spanned<String>, number: &Number| surroundings.parameter(spec, &name.value).unwrap_or_else(|| number.clone());
+    spec.parameters.iter().map(|(name, number)| (name.clone(), value(name, number))).collect()
+}
+
+fn exclusions(lowering: &mut Lowering<'_, '_>, surroundings: &dyn Surroundings) -> Vec<Exclusion> {
+    let mut exclusions = Vec::new();
+    for (reason, body, source) in surroundings.exclusions(lowering.spec) {
+        let mut found = Diagnostics::new();
+        let lowered = Lowering { diagnostics: &mut found, ..*lowering }.body(&body);
+        // places of a site file mean nothing in the spec: its problems are reported at the spec's first key
+        for problem in found.iter() {
+            let message = format!("in the exclusion `{reason}` of {}: {}", source.path, problem.message);
+            let at_spec = Diagnostic { span: lowering.spec.span, labels: Vec::new(), message, ..problem.clone() };
+            lowering.diagnostics.push(at_spec);
+        }
+        exclusions.extend(lowered.map(|(body, condition)| Exclusion { reason, body, condition }));
+    }
+    exclusions
+}
+
+impl Lowering<'_, '_> {
+    /// All selections, or nothing if one is wrong.
+    fn selections(&mut self) -> Option<Vec<Selection>> {
+        let mut selections = Vec::with_capacity(self.spec.detection.selections.len());
+        let mut good = true;
+        for (name, body) in &self.spec.detection.selections {
+            match self.body(body) {
+                Some((body, condition)) => selections.push(Selection { name: name.value.clone(), span: name.span, body, condition }),
+                None => good = false,
+            }
+        }
+        good.then_some(selections)
+    }
+
+    fn body(&mut self, body: &Body) -> Option<(SelectionBody, Condition)> {
+        match body {
+            Body::Items(items) => {
+                let lowered: Vec<_> = items.iter().map(|item| item::lower(self, item)).collect();
+                let lowered = lowered.into_iter().collect::<Option<Vec<_>>>()?;
+                let (items, conditions): (Vec<_>, Vec<_>) = lowered.into_iter().unzip();
+                Some((SelectionBody::Items(items), Condition::all(conditions)))
+            }
+            Body::Alternatives(bodies) => {
+                let lowered: Vec<_> = bodies.iter().map(|body| self.body(body)).collect();
+                let lowered = lowered.into_iter().collect::<Option<Vec<_>>>()?;
+                let (bodies, conditions): (Vec<_>, Vec<_>) = lowered.into_iter().unzip();
+                Some((SelectionBody::Alternatives(bodies), Condition::any(conditions)))
+            }
+        }
+    }
+
+    fn formula(&mut self, selections: &Option<Vec<Selection>>) -> Option<Formula> {
+        let block = &self.spec.detection;
+        if !block.has_condition {
+            if self.spec.aggregate.is_none() {
+                let error = Diagnostic::error(E0103, block.span, "`detection` has no `condition`").help("add `condition: selection`");
+                self.diagnostics.push(error);
+                return None;
+            }
+            return Some(Formula::Everything);
+        }
+        let names: Vec<(&str, usize)> = match selections {
+            Some(selections) => selections.iter().enumerate().map(|(index, selection)| (selection.name.as_str(), index)).collect(),
+            None => block.selections.iter().enumerate().map(|(index, (name, _))| (name.value.as_str(), index)).collect(),
+        };
+        let parts: Vec<_> = block.conditions.iter().map(|written| self.resolve(written, &names)).collect();
+        let mut parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
+        match parts.len() {
+            0 => None,
+            1 => parts.pop(),
+            _ => Some(Formula::Or(parts)),
+        }
+    }
+
+    fn resolve(&mut self, written: &Written, names: &[(&str, usize)]) -> Option<Formula> {
+        match written {
+            Written::Name(name) => match names.iter().find(|(known, _)| *known == name.value) {
+                Some((_, index)) => Some(Formula::Selection(*index)),
+                None => {
+                    let help = did_you_mean(&name.value, names.iter().map(|(known, _)| *known));
+                    let message = format!("there is no selection `{}`", name.value);
+                    self.diagnostics.push(Diagnostic::error(E0204, name.span, message).maybe_help(help));
+                    None
+                }
+            },
+            Written::Not(inner) => Some(Formula::Not(Box::new(self.resolve(inner, names)?))),
+            Written::And(parts) => Some(Formula::And(self.resolve_all(parts, names)?)),
+            Written::Or(parts) => Some(Formula::Or(self.resolve_all(parts, names)?)),
+            Written::Quantified(count, pattern) => self.quantified(*count, pattern, names),
+        }
+    }
+
+    fn resolve_all(&mut self, parts: &[Written], names: &[(&str, usize)]) -> Option<Vec<Formula>> {
+        let parts: Vec<_> = parts.iter().map(|part| self.resolve(part, names)).collect();
+        parts.into_iter().collect()
+    }
+
+    fn quantified(&mut self, count: Quantity, pattern: &Spanned<String>, names: &[(&str, usize)]) -> Option<Formula> {
+        let matches = |name: &str| match pattern.value.as_str() {
+            "them" => !name.starts_with('_'),
+            pattern => name_matches(pattern, name),
+        };
+        let selections: Vec<usize> = names.iter().filter(|(name, _)| matches(name)).map(|(_, index)| *index).collect();
+        let problem = match count {
+            _ if selections.is_empty() => Some((E0205, format!("no selection matches `{}`", pattern.value))),
+            Quantity::AtLeast(n) if n > selections.len() => {
+                Some((E0206, format!("`{n} of {}` can never hold: only {} match", pattern.value, selections.len())))
+            }
+            Quantity::AtLeast(n) if combinations(selections.len(), n) > MAX_COMBINATIONS => {
+                Some((E0206, format!("`{n} of {}` stands for more than {MAX_COMBINATIONS} combinations", pattern.value)))
+            }
+            Quantity::AtLeast(_) | Quantity::All => None,
+        };
+        if let Some((code, message)) = problem {
+            let help = did_you_mean(pattern.value.trim_end_matches('*'), names.iter().map(|(name, _)| *name));
+            self.diagnostics.push(Diagnostic::error(code, pattern.span, message).maybe_help(help));
+            return None;
+        }
+        Some(Formula::Quantified { count, pattern: pattern.value.clone(), selections })
+    }
+
+    fn columns(&mut self) -> Vec<Column> {
+        let mut columns: Vec<Column> = Vec::new();
+        for field in &self.spec.fields {
+            let Some(found) = self.field(&field.value, field.span) else { continue };
+            let name = column_name(&field.value);
+            if let Some(other) = columns.iter().find(|column| column.name == name) {
+                let message = format!("`{}` makes a second column `{name}`", field.value);
+                self.diagnostics.push(Diagnostic::error(E0306, field.span, message).label(other.span, "the first one"));
+                continue;
+            }
+            columns.push(Column { name, field: found, span: field.span });
+        }
+        columns
+    }
+
+    /// The field of a name.
+    fn field(&mut self, name: &str, span: Span) -> Option<Arc<crate::logsource::Field>> {
+        if let Some(field) = self.log_source.field(name) {
+            return Some(field);
+        }
+        let names: Vec<&str> = self.log_source.names().collect();
+        let message = format!("the log source `{}` has no field `{name}`", self.log_source.id.path());
+        let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| format!("its fields are: {}", names.join(", ")));
+        self.diagnostics.push(Diagnostic::error(crate::diagnostic::E0201, span, message).help(help));
+        None
+    }
+
+    /// The values of a list.
+    fn list(&mut self, name: &str, span: Span) -> Option<&[Value]> {
+        if let Some(index) = self.lists.iter().position(|list| list.name.value == name) {
+            return Some(&self.lists[index].values);
+        }
+        let (code, message) = if self.spec.lists.is_empty() {
+            (crate::diagnostic::E0213, format!("the placeholder `%{name}%` has no list"))
+        } else {
+            (E0202, format!("there is no list `{name}`"))
+        };
+        if self.spec.lists.iter().any(|(list, _)| list.value == name) {
+            return None; // its file could not be read, which is reported already
+        }
+        let known = self.lists.iter().map(|list| list.name.value.as_str());
+        let help = did_you_mean(name, known).unwrap_or_else(|| format!("define it: `lists: {{ {name}: [ … ] }}`"));
+        self.diagnostics.push(Diagnostic::error(code, span, message).help(help));
+        None
+    }
+
+    fn schedule(&mut self) -> Schedule {
+        let window = match self.spec.aggregate.as_ref().and_then(|aggregate| aggregate.window.as_ref()) {
+            Some(crate::spec::WindowBlock::Tumbling(length) | crate::spec::WindowBlock::Sliding(length, _)) => *length,
+            Some(crate::spec::WindowBlock::Lookback) | None => 0,
+        };
+        let block = self.spec.schedule.as_ref();
+        let every = block.map_or(DEFAULT_EVERY, |block| block.every);
+        let delay = block.and_then(|block| block.delay).unwrap_or(DEFAULT_DELAY);
+        let lookback = block.and_then(|block| block.lookback.as_ref());
+        if let Some(written) = lookback
+            && written.value < window + every
+        {
+            let message = "the lookback is shorter than window + every: some windows would never be seen whole";
+            let help = format!("write at least {}", duration_text(window + every));
+            self.diagnostics.push(Diagnostic::error(E0308, written.span, message).help(help));
+        }
+        let lookback = lookback.map_or(window + every, |written| written.value);
+        Schedule { every, lookback, delay, written: block.is_some() }
+    }
+}
+
+/// A name as a column: other characters than `[A-Za-z0-9_]` become `_`.
+pub fn column_name(name: &str) -> String {
+    let mut column: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
+    if column.starts_with(|c: char| c.is_ascii_digit()) {
+        column.insert(0, '_');
+    }
+    column
+}
+
+/// `90m`, `2h`, `1d`: a length of time in its largest whole unit.
+pub fn duration_text(milliseconds: i64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let fits = units.into_iter().find(|(length, _)| milliseconds % length == 0 && milliseconds != 0);
+    fits.map_or_else(|| format!("{milliseconds}ms"), |(length, unit)| format!("{}{unit}", milliseconds / length))
+}
+
+fn combinations(of: usize, choose: usize) -> usize {
+    let choose = choose.min(of - choose);
+    (0..choose).try_fold(1usize, |product, i| product.checked_mul(of - i).map(|p| p / (i + 1))).unwrap_or(usize::MAX)
+}
+
+/// What a formula means over the conditions of its selections.
+pub fn formula_condition(formula: &Formula, selections: &[Selection]) -> Condition {
+    match formula {
+        Formula::Everything => Condition::ALWAYS,
+        Formula::Selection(index) => selections[*index].condition.clone(),
+        Formula::Not(inner) => Condition::not(formula_condition(inner, selections)),
+        Formula::And(parts) => Condition::all(parts.iter().map(|part| formula_condition(part, selections))),
+        Formula::Or(parts) => Condition::any(parts.iter().map(|part| formula_condition(part, selections))),
+        Formula::Quantified { count, selections: chosen, .. } => {
+            let conditions: Vec<Condition> = chosen.iter().map(|index| selections[*index].condition.clone()).collect();
+            match count {
+                Quantity::All => Condition::all(conditions),
+                Quantity::AtLeast(count) => at_least(*count, &conditions),
+            }
+        }
+    }
+}
+
+/// At least so many of the conditions hold: any of all their combinations of that size.
+fn at_least(count: usize, conditions: &[Condition]) -> Condition {
+    match count {
+        0 => Condition::ALWAYS,
+        1 => Condition::any(conditions.iter().cloned()),
+        _ if count == conditions.len() => Condition::all(conditions.iter().cloned()),
+        _ => {
+            let (first, rest) = (&conditions[0], &conditions[1..]);
+            let with = Condition::all([first.clone(), at_least(count - 1, rest)]);
+            Condition::any([with, at_least(count, rest)])
+        }
+    }
+}

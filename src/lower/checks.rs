@@ -1,0 +1,253 @@
+//! What is not wrong in itself but probably not meant: unused names, output by fields that the events lack,
+//! tokens and keys that name no column.
+
+use crate::detection::{Condition, Detection, Formula, Predicate, Shape, Subject, ValueTest};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0309, W0201, W0202, W0204, did_you_mean};
+use crate::expression::parse::{Written, WrittenKind};
+use crate::expression::{Expression, ExpressionKind};
+use crate::logsource::Field;
+use crate::source::{Source, Span};
+use crate::spec::{Body, Spec};
+use crate::yaml::Value;
+use std::sync::Arc;
+
+/// Runs all checks.
+pub(super) fn check(source: &Source, spec: &Spec, detection: &Detection, diagnostics: &mut Diagnostics) {
+    unused_selections(detection, diagnostics);
+    unused_lists_and_parameters(spec, diagnostics);
+    let outputs = outputs(source, detection, diagnostics);
+    missing_fields(detection, &outputs, diagnostics);
+}
+
+fn unused_selections(detection: &Detection, diagnostics: &mut Diagnostics) {
+    let mut used = vec![false; detection.selections.len()];
+    formula_uses(&detection.formula, &mut used);
+    if let Some(aggregate) = &detection.aggregate {
+        aggregate.measures.iter().filter_map(|measure| measure.filter.as_ref()).for_each(|filter| expression_uses(filter, &mut used));
+        if let crate::detection::Window::Sliding { at: Some(index), .. } = aggregate.window {
+            used[index] = true;
+        }
+    }
+    for (selection, _) in detection.selections.iter().zip(used).filter(|(_, used)| !used) {
+        let message = format!("the selection `{}` is not used", selection.name);
+        let warning = Diagnostic::warning(W0201, selection.span, message);
+        diagnostics.push(warning.help("use it in `condition` or in a measure, or remove it"));
+    }
+}
+
+fn formula_uses(formula: &Formula, used: &mut [bool]) {
+    match formula {
+        Formula::Everything => {}
+        Formula::Selection(index) => used[*index] = true,
+        Formula::Not(inner) => formula_uses(inner, used),
+        Formula::And(parts) | Formula::Or(parts) => parts.iter().for_each(|part| formula_uses(part, used)),
+        Formula::Quantified { selections, .. } => selections.iter().for_each(|index| used[*index] = true),
+    }
+}
+
+fn expression_uses(expression: &Expression, used: &mut [bool]) {
+    match &expression.kind {
+        ExpressionKind::Selection(index) => used[*index] = true,
+        ExpressionKind::Not(inner) => expression_uses(inner, used),
+        ExpressionKind::And(parts) | ExpressionKind::Or(parts) => parts.iter().for_each(|part| expression_uses(part, used)),
+        ExpressionKind::Number(_)
+        | ExpressionKind::Text(_)
+        | ExpressionKind::Duration(_)
+        | ExpressionKind::Boolean(_)
+        | ExpressionKind::Field(_)
+        | ExpressionKind::Column(_)
+        | ExpressionKind::Negate(_)
+        | ExpressionKind::Arithmetic(..)
+        | ExpressionKind::Compare(..)
+        | ExpressionKind::Call(..) => {}
+    }
+}
+
+fn unused_lists_and_parameters(spec: &Spec, diagnostics: &mut Diagnostics) {
+    if spec.lists.is_empty() && spec.parameters.is_empty() {
+        return;
+    }
+    let mut texts = Vec::new();
+    spec.detection.selections.iter().for_each(|(_, body)| body_texts(body, &mut texts));
+    for (name, _) in &spec.lists {
+        let placeholder = format!("%{}%", name.value);
+        if !texts.iter().any(|text| text.contains(&placeholder)) {
+            let warning = Diagnostic::warning(W0202, name.span, format!("the list `{}` is not used", name.value));
+            diagnostics.push(warning.help(format!("use it as `field|expand: '{placeholder}'`")));
+        }
+    }
+    let mut names = Vec::new();
+    spec.aggregate.iter().for_each(|aggregate| {
+        let written = aggregate.measures.iter().chain(&aggregate.derive).map(|(_, written)| written);
+        let labels = aggregate.labels.iter().flat_map(|(_, label)| label.cases.iter().map(|(when, _)| when));
+        written.chain(labels).chain(&aggregate.condition).for_each(|written| written_names(written, &mut names));
+    });
+    for (name, _) in &spec.parameters {
+        if !names.contains(&name.value.as_str()) {
+            let warning = Diagnostic::warning(W0202, name.span, format!("the parameter `{}` is not used", name.value));
+            diagnostics.push(warning.help("use its name in an expression of `aggregate`"));
+        }
+    }
+}
+
+fn body_texts<'a>(body: &'a Body, texts: &mut Vec<&'a str>) {
+    match body {
+        Body::Items(items) => texts.extend(items.iter().flat_map(|item| &item.values).filter_map(|value| match &value.value {
+            Value::Text(text) => Some(text.as_str()),
+            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => None,
+        })),
+        Body::Alternatives(bodies) => bodies.iter().for_each(|body| body_texts(body, texts)),
+    }
+}
+
+fn written_names<'a>(written: &'a Written, names: &mut Vec<&'a str>) {
+    match &written.kind {
+        WrittenKind::Name(name) => names.push(name),
+        WrittenKind::Number(_) | WrittenKind::Text(_) | WrittenKind::Duration(_) | WrittenKind::Boolean(_) => {}
+        WrittenKind::Negate(inner) | WrittenKind::Not(inner) => written_names(inner, names),
+        WrittenKind::Arithmetic(_, left, right) | WrittenKind::Compare(_, left, right) => {
+            written_names(left, names);
+            written_names(right, names);
+        }
+        WrittenKind::And(parts) | WrittenKind::Or(parts) => parts.iter().for_each(|part| written_names(part, names)),
+        WrittenKind::Call(_, arguments, filter) => {
+            arguments.iter().for_each(|argument| written_names(argument, names));
+            filter.iter().for_each(|filter| written_names(filter, names));
+        }
+    }
+}
+
+/// A field that is shown, grouped, throttled or mapped by.
+struct Output {
+    field: Arc<Field>,
+    span: Span,
+    role: &'static str,
+}
+
+/// All fields that an alert shows; names that are no columns are reported.
+fn outputs(source: &Source, detection: &Detection, diagnostics: &mut Diagnostics) -> Vec<Output> {
+    let mut outputs: Vec<Output> = Vec::new();
+    let columns = detection.columns.iter();
+    outputs.extend(columns.map(|column| Output { field: column.field.clone(), span: column.span, role: "is an output column" }));
+    let keys = detection.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
+    outputs.extend(keys.map(|key| Output { field: key.field.clone(), span: key.span, role: "is a group key" }));
+    let alert = &detection.alert;
+    let throttle = alert.throttle.iter().flat_map(|throttle| &throttle.by).map(|name| (name.value.clone(), name.span, "is throttled by"));
+    let entities = alert.entities.iter().map(|entity| (entity.column.value.clone(), entity.column.span, "is an entity"));
+    let tokens = [&alert.title, &alert.description].into_iter().flatten().flat_map(|text| {
+        let scalar = crate::place::ScalarText::new(source, text.span, &text.value);
+        tokens(&text.value).into_iter().map(|(name, at)| (name, scalar.span(at), "stands in the alert's text")).collect::<Vec<_>>()
+    });
+    for (name, span, role) in throttle.chain(entities).chain(tokens.collect::<Vec<_>>()) {
+        match named_output(detection, &name) {
+            Some(Some(field)) => outputs.push(Output { field, span, role }),
+            Some(None) => {}
+            None => unknown_column(detection, &name, span, diagnostics),
+        }
+    }
+    outputs
+}
+
+/// `{name}` tokens of a text with their places; `{{` is a brace.
+fn tokens(text: &str) -> Vec<(String, std::ops::Range<usize>)> {
+    let (mut found, mut from) = (Vec::new(), 0);
+    while let Some(start) = text[from..].find('{').map(|at| from + at) {
+        if text[start + 1..].starts_with('{') {
+            from = start + 2;
+            continue;
+        }
+        let Some(end) = text[start..].find('}').map(|at| start + at) else { break };
+        found.push((text[start + 1..end].trim().to_owned(), start + 1..end));
+        from = end + 1;
+    }
+    found
+}
+
+/// The field behind an output column: `None` if there is no such column, `Some(None)` if it is computed.
+fn named_output(detection: &Detection, name: &str) -> Option<Option<Arc<Field>>> {
+    match &detection.aggregate {
+        Some(aggregate) => {
+            if let Some(key) = aggregate.group_by.iter().find(|key| key.name == name) {
+                return Some(Some(key.field.clone()));
+            }
+            column_names(detection).iter().any(|column| column == name).then_some(None)
+        }
+        None if detection.columns.is_empty() => detection.log_source.field(name).map(Some),
+        None => detection.columns.iter().find(|column| column.name == name).map(|column| Some(column.field.clone())),
+    }
+}
+
+/// The names of all output columns of an aggregate or of `fields`, in order.
+pub(crate) fn column_names(detection: &Detection) -> Vec<String> {
+    match &detection.aggregate {
+        None => detection.columns.iter().map(|column| column.name.clone()).collect(),
+        Some(aggregate) => {
+            let keys = aggregate.group_by.iter().map(|key| key.name.clone());
+            let window = ["window_start".to_owned(), "window_end".to_owned()];
+            let measures = aggregate.measures.iter().map(|measure| measure.name.clone());
+            let derived = aggregate.derived.iter().map(|derived| derived.name.clone());
+            let labels = aggregate.labels.iter().map(|label| label.name.clone());
+            keys.chain(window).chain(measures).chain(derived).chain(labels).collect()
+        }
+    }
+}
+
+fn unknown_column(detection: &Detection, name: &str, span: Span, diagnostics: &mut Diagnostics) {
+    let mut names = column_names(detection);
+    if names.is_empty() {
+        names = detection.log_source.names().map(str::to_owned).collect();
+    }
+    let message = format!("the alert has no column `{name}`");
+    let help = did_you_mean(name, names.iter().map(String::as_str)).unwrap_or_else(|| format!("its columns are: {}", names.join(", ")));
+    diagnostics.push(Diagnostic::error(E0309, span, message).help(help));
+}
+
+/// Warns about outputs by fields that the selected events never have.
+fn missing_fields(detection: &Detection, outputs: &[Output], diagnostics: &mut Diagnostics) {
+    let Some(action) = &detection.log_source.action else { return };
+    let Some(selected) = selected_values(&detection.condition, action) else { return };
+    for output in outputs {
+        let lacking: Vec<&str> = selected
+            .iter()
+            .filter(|value| output.field.absent_for.iter().any(|absent| absent.eq_ignore_ascii_case(value)))
+            .map(String::as_str)
+            .collect();
+        if !lacking.is_empty() {
+            let message = format!("`{}` {}, but these events lack it: {}", output.field.name, output.role, lacking.join(", "));
+            let warning = Diagnostic::warning(W0204, output.span, message);
+            diagnostics.push(
+                warning.help("the column stays empty; use another field, or say in `falsepositives` or the description how to find out"),
+            );
+        }
+    }
+}
+
+/// The values of the action field that the condition lets through, if it names them.
+fn selected_values(condition: &Condition, action: &Field) -> Option<Vec<String>> {
+    match condition {
+        Condition::Match(predicate) => action_values(predicate, action),
+        Condition::All(parts) => parts.iter().find_map(|part| selected_values(part, action)),
+        Condition::Any(parts) => {
+            let values: Option<Vec<Vec<String>>> = parts.iter().map(|part| selected_values(part, action)).collect();
+            values.filter(|values| !values.is_empty()).map(|values| values.concat())
+        }
+        Condition::Not(_) => None,
+    }
+}
+
+fn action_values(predicate: &Predicate, action: &Field) -> Option<Vec<String>> {
+    match &predicate.subject {
+        Subject::Field(field) if field.name == action.name => predicate
+            .tests
+            .iter()
+            .map(|test| match test {
+                ValueTest::Text(pattern) => match pattern.shape() {
+                    Shape::Equals(text) => Some(text.to_owned()),
+                    Shape::StartsWith(_) | Shape::EndsWith(_) | Shape::Contains(_) | Shape::Anything | Shape::Wildcards => None,
+                },
+                _ => None,
+            })
+            .collect(),
+        Subject::Field(_) | Subject::Event => None,
+    }
+}
