@@ -1,18 +1,232 @@
-//! Stub to be replaced.
+//! KQL for Microsoft Sentinel and Defender XDR: a detection comes in, a query comes out.
+//!
+//! Strings are never null in KQL, everything else may be; conditions are written so that a missing value makes a test
+//! false and its negation true, as everywhere. What KQL cannot say is refused with a place.
+
+mod absence;
+mod aggregate;
+mod condition;
+mod expression;
+mod layout;
+mod schema;
+mod spelling;
+mod value;
+mod writer;
+
+pub use schema::schema;
+
 use super::{Deviation, Options, Rendered};
-use crate::detection::Detection;
-use crate::diagnostic::Diagnostic;
+use crate::detection::{Column, Detection, Window};
+use crate::diagnostic::{Diagnostic, E0401, K007};
+use crate::logsource::KqlOrigin;
 use crate::template::{Signature, TargetTemplates};
+use aggregate::{assignment, list_lines};
+use rustc_hash::FxHashSet;
+use serde_json::json;
+use value::Located;
+use writer::Writer;
+
+/// A Sentinel rule's query may have so many characters.
+const LONGEST_QUERY: usize = 10_000;
 
 /// The operators of `operators.j2`.
-pub const OPERATORS: &[Signature] = &[];
+pub const OPERATORS: &[Signature] = &[
+    ("equals", &["value", "literal"]),
+    ("equals_cased", &["value", "literal"]),
+    ("not_equals", &["value", "literal"]),
+    ("not_equals_cased", &["value", "literal"]),
+    ("one_of", &["value", "literals"]),
+    ("one_of_cased", &["value", "literals"]),
+    ("one_of_numbers", &["value", "literals"]),
+    ("contains", &["value", "literal"]),
+    ("contains_cased", &["value", "literal"]),
+    ("starts_with", &["value", "literal"]),
+    ("starts_with_cased", &["value", "literal"]),
+    ("ends_with", &["value", "literal"]),
+    ("ends_with_cased", &["value", "literal"]),
+    ("matches", &["value", "pattern"]),
+    ("any_contains", &["literal"]),
+    ("any_contains_cased", &["literal"]),
+    ("any_matches", &["pattern"]),
+    ("number_equals", &["left", "right"]),
+    ("number_not_equals", &["left", "right"]),
+    ("less", &["left", "right"]),
+    ("less_or_equal", &["left", "right"]),
+    ("greater", &["left", "right"]),
+    ("greater_or_equal", &["left", "right"]),
+    ("plus", &["left", "right"]),
+    ("minus", &["left", "right"]),
+    ("times", &["left", "right"]),
+    ("divided", &["left", "right"]),
+    ("negation", &["condition"]),
+    ("false_if_null", &["condition"]),
+    ("is_empty", &["value"]),
+    ("is_not_empty", &["value"]),
+    ("is_null", &["value"]),
+    ("is_not_null", &["value"]),
+    ("in_ipv4", &["value", "network"]),
+    ("in_any_ipv4", &["value", "networks"]),
+    ("in_ipv6", &["value", "network"]),
+    ("in_any_ipv6", &["value", "networks"]),
+    ("lower", &["value"]),
+    ("text_of", &["value"]),
+    ("text_of_real", &["value"]),
+    ("text_of_boolean", &["value"]),
+    ("real_of", &["value"]),
+    ("whole_of", &["value"]),
+    ("moment_of", &["value"]),
+    ("moment_of_seconds", &["value"]),
+    ("moment_of_milliseconds", &["value"]),
+    ("span_of", &["value"]),
+    ("json_of", &["value"]),
+    ("time_part", &["part", "moment"]),
+    ("either", &["condition", "then", "otherwise"]),
+    ("choice", &["cases", "otherwise"]),
+    ("first_present", &["values"]),
+    ("floor", &["value"]),
+    ("absolute", &["value"]),
+    ("round", &["value"]),
+    ("round_to", &["value", "scale"]),
+    ("greatest", &["values"]),
+    ("least", &["values"]),
+    ("count", &[]),
+    ("count_if", &["condition"]),
+    ("distinct", &["value"]),
+    ("distinct_if", &["value", "condition"]),
+    ("sum", &["value"]),
+    ("sum_if", &["value", "condition"]),
+    ("average_if", &["value", "condition"]),
+    ("minimum", &["value"]),
+    ("minimum_if", &["value", "condition"]),
+    ("maximum", &["value"]),
+    ("maximum_if", &["value", "condition"]),
+    ("values_if", &["value", "condition"]),
+    ("ranked_if", &["value", "condition"]),
+    ("nearest_rank", &["list", "rank"]),
+    ("length", &["list"]),
+    ("elements", &["list", "missing"]),
+    ("apply", &["element", "elements", "columns"]),
+    ("some_element", &["condition"]),
+    ("fetch_element", &["value", "condition"]),
+    ("fetch_elements", &["value", "condition"]),
+    ("now", &[]),
+    ("ago", &["span"]),
+    ("bucket", &["moment", "length", "origin"]),
+    ("filter", &["condition"]),
+    ("extend", &["column", "value"]),
+    ("project", &["columns"]),
+    ("project_away", &["columns"]),
+    ("different", &["columns"]),
+    ("repeat_twice", &["step"]),
+    ("sorted", &["columns"]),
+    ("ascending", &["column"]),
+    ("descending", &["column"]),
+    ("empty_last", &["column"]),
+    ("previous", &["column"]),
+];
 
 /// See [`super::Target::approximate`].
 pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
-    (detection.clone(), Vec::new())
+    absence::approximate(detection)
 }
 
 /// Renders exactly, or refuses.
-pub fn render(_: &Detection, _: &TargetTemplates, _: &Options) -> Result<Rendered, Vec<Diagnostic>> {
-    Err(Vec::new())
+pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Options) -> Result<Rendered, Vec<Diagnostic>> {
+    let origin = origin(detection).map_err(|problem| vec![problem])?;
+    let mut writer = Writer::new(detection, templates, taken_names(detection));
+    let text = write(&mut writer, &origin, options);
+    if !writer.problems.is_empty() {
+        return Err(writer.problems);
+    }
+    let text = text.map_err(|problem| vec![problem])?.trim_end_matches('\n').to_owned();
+    let length = text.chars().count();
+    if length > LONGEST_QUERY {
+        let message =
+            format!("the query has {length} characters; a Sentinel analytics rule takes {LONGEST_QUERY}, a hunting query takes it");
+        writer.assume(K007, writer.place, message);
+    }
+    Ok(Rendered { text, assumptions: writer.assumptions })
+}
+
+/// Where the events are.
+fn origin(detection: &Detection) -> Result<KqlOrigin, Diagnostic> {
+    let place = detection.metadata.title.span;
+    let source = &detection.log_source;
+    let origin = source.kql.clone().ok_or_else(|| {
+        let message = format!("log source `{}` has no place on Microsoft Sentinel", source.id.path());
+        let help = "give the log source a `kql` origin (table and time column), in its file or in the site file, or skip this target";
+        Diagnostic::error(E0401, place, message).help(help)
+    })?;
+    for written in [&origin.table, &origin.time] {
+        if spelling::name(written).is_none() {
+            let message = format!("KQL cannot have a table or column with the name `{}`", written.escape_debug());
+            return Err(Diagnostic::error(E0401, place, message).help("correct the `kql` origin of the log source"));
+        }
+    }
+    Ok(origin)
+}
+
+fn write(writer: &mut Writer<'_>, origin: &KqlOrigin, options: &Options) -> Result<String, Diagnostic> {
+    let spelled = |name: &str| spelling::name(name).unwrap_or_else(|| name.to_owned());
+    let (table, time) = (spelled(&origin.table), spelled(&origin.time));
+    let bounds = options.range.bounds(writer.detection);
+    let detection = writer.detection;
+    let Some(aggregate) = &detection.aggregate else {
+        let range = writer.range(&time, bounds.report_from.unwrap_or(bounds.earliest), bounds.latest);
+        let steps = plain_steps(writer);
+        return writer.templates.envelope("query.j2", json!({ "source": table, "range": range, "steps": steps }));
+    };
+    let pieces = writer.aggregate(aggregate, table, &time, bounds);
+    let envelope = match aggregate.window {
+        Window::Sliding { .. } => "sliding.j2",
+        Window::Tumbling(_) | Window::Lookback => "aggregate.j2",
+    };
+    writer.templates.envelope(envelope, &pieces)
+}
+
+/// The steps of a rule without aggregate.
+fn plain_steps(writer: &mut Writer<'_>) -> Vec<String> {
+    let (early, late) = writer.event_filters();
+    let detection = writer.detection;
+    let columns: Vec<String> = detection.columns.iter().map(|column| output_column(writer, column)).collect();
+    let (lists, helpers) = writer.list_steps();
+    let last = match (columns.is_empty(), helpers.is_empty()) {
+        (false, _) => Some(writer.op("project", &[&list_lines(&columns, 4)])),
+        (true, false) => Some(writer.op("project_away", &[&list_lines(&helpers, 4)])),
+        (true, true) => None,
+    };
+    let early = early.map(|condition| writer.filter(&condition));
+    let late = late.map(|condition| writer.filter(&condition));
+    early.into_iter().chain(lists).chain(late).chain(last).collect()
+}
+
+/// `name = value` of an output column.
+fn output_column(writer: &mut Writer<'_>, column: &Column) -> String {
+    let name = writer.output_name(&column.name, column.span);
+    if column.field.list
+        && let Some(Located::Item(item)) = writer.locate(&column.field, column.span)
+        && item.chosen.is_none()
+    {
+        return assignment(&name, writer.list_value(item.list));
+    }
+    let Some(operand) = writer.single(&column.field, column.span) else { return name };
+    let value = if column.field.list { operand.raw } else { writer.natural_value(&operand, column.span).text };
+    assignment(&name, &value)
+}
+
+/// Names that helper columns must not have: ours, and the platform's as far as they are known.
+fn taken_names(detection: &Detection) -> FxHashSet<String> {
+    let mut names: FxHashSet<String> = ["window_start", "window_end"].into_iter().map(str::to_owned).collect();
+    for (table, columns) in schema(detection) {
+        names.insert(table);
+        names.extend(columns.into_iter().map(|(column, _)| column));
+    }
+    names.extend(detection.columns.iter().map(|column| column.name.clone()));
+    if let Some(aggregate) = &detection.aggregate {
+        names.extend(aggregate.group_by.iter().map(|key| key.name.clone()));
+        names.extend(aggregate.measures.iter().map(|measure| measure.name.clone()));
+        names.extend(aggregate.derived.iter().map(|derived| derived.name.clone()));
+        names.extend(aggregate.labels.iter().map(|label| label.name.clone()));
+    }
+    names
 }

@@ -1,0 +1,360 @@
+//! Spelling of KQL's smallest pieces: text, number and time literals, regular expressions, names.
+//! A plain value comes in, a fragment of a query goes out. Nothing here knows detections.
+
+use regex_syntax::ast;
+
+/// Names that must stand in brackets although they look plain. All of KQL's own words are listed, also those that
+/// the parser would accept bare in most places.
+const RESERVED: &[&str] = &[
+    "and",
+    "as",
+    "asc",
+    "between",
+    "bool",
+    "boolean",
+    "by",
+    "contains",
+    "count",
+    "database",
+    "date",
+    "datetime",
+    "decimal",
+    "declare",
+    "default",
+    "desc",
+    "distinct",
+    "double",
+    "dynamic",
+    "endswith",
+    "evaluate",
+    "extend",
+    "external_table",
+    "false",
+    "filter",
+    "find",
+    "first",
+    "flags",
+    "from",
+    "granny",
+    "guid",
+    "has",
+    "has_all",
+    "has_any",
+    "hasprefix",
+    "hassuffix",
+    "in",
+    "int",
+    "invoke",
+    "isfuzzy",
+    "join",
+    "kind",
+    "last",
+    "let",
+    "limit",
+    "long",
+    "lookup",
+    "materialize",
+    "matches",
+    "not",
+    "null",
+    "nulls",
+    "of",
+    "on",
+    "or",
+    "order",
+    "parse",
+    "partition",
+    "pattern",
+    "print",
+    "project",
+    "range",
+    "real",
+    "regex",
+    "relaxed",
+    "render",
+    "restrict",
+    "sample",
+    "scan",
+    "search",
+    "serialize",
+    "set",
+    "simple",
+    "sort",
+    "source",
+    "startswith",
+    "step",
+    "string",
+    "summarize",
+    "table",
+    "take",
+    "time",
+    "timespan",
+    "title",
+    "to",
+    "top",
+    "toscalar",
+    "true",
+    "type",
+    "typeof",
+    "union",
+    "uuid",
+    "view",
+    "views",
+    "where",
+    "with",
+];
+
+/// A text literal: `"…"` with escapes.
+pub fn text_literal(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('"');
+    for character in text.chars() {
+        push_escaped(&mut literal, character);
+    }
+    literal.push('"');
+    literal
+}
+
+fn push_escaped(literal: &mut String, character: char) {
+    match character {
+        '"' => literal.push_str("\\\""),
+        '\\' => literal.push_str("\\\\"),
+        '\n' => literal.push_str("\\n"),
+        '\r' => literal.push_str("\\r"),
+        '\t' => literal.push_str("\\t"),
+        character if needs_code(character) => literal.push_str(&format!("\\u{:04x}", character as u32)),
+        character => literal.push(character),
+    }
+}
+
+/// Control characters, line separators and the invisible characters that change the direction of text.
+fn needs_code(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A regular expression literal: verbatim, unless it holds characters that cannot stand in a verbatim literal.
+pub fn regex_literal(pattern: &str) -> String {
+    if pattern.chars().any(needs_code) { text_literal(pattern) } else { format!("@\"{}\"", pattern.replace('"', "\"\"")) }
+}
+
+/// A text as a piece of a regular expression that matches just this text.
+pub fn regex_escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\t' => escaped.push_str("\\t"),
+            character if needs_code(character) => escaped.push_str(&format!("\\x{{{:x}}}", character as u32)),
+            character if regex_syntax::is_meta_character(character) && !matches!(character, '&' | '-' | '~' | '#') => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// `timespan` literal of a number of milliseconds, in the largest unit that divides it.
+pub fn timespan_literal(milliseconds: i64) -> String {
+    const UNITS: [(i64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+    if milliseconds == 0 {
+        return "0s".to_owned();
+    }
+    let (size, unit) = UNITS.into_iter().find(|(size, _)| milliseconds % size == 0).unwrap_or((1, "ms"));
+    format!("{}{unit}", milliseconds / size)
+}
+
+/// A number literal; whole numbers without a point.
+pub fn number_literal(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value}") }
+}
+
+/// A name as it stands in a query: bare, or in brackets. `None` if KQL cannot have such a name.
+pub fn name(name: &str) -> Option<String> {
+    let allowed = |character: char| character.is_alphanumeric() || matches!(character, '_' | ' ' | '.' | '-');
+    let length = name.chars().count();
+    let reserved = name.starts_with("__") || name.ends_with("__");
+    if length == 0 || length > 1024 || reserved || !name.chars().all(allowed) {
+        return None;
+    }
+    Some(if is_plain(name) { name.to_owned() } else { format!("['{name}']") })
+}
+
+fn is_plain(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let start = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    start && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && RESERVED.binary_search(&name).is_err()
+}
+
+/// A member of a dynamic value: `.a`, or `["a b"]`.
+pub fn member(name: &str) -> String {
+    if is_plain(name) { format!(".{name}") } else { format!("[{}]", text_literal(name)) }
+}
+
+/// Lower case, character by character.
+pub fn lower(text: &str) -> String {
+    text.chars().map(lower_character).collect()
+}
+
+fn lower_character(character: char) -> char {
+    character.to_lowercase().next().unwrap_or(character)
+}
+
+/// Whether a text holds a letter beyond ASCII that has another case.
+pub fn needs_fold(text: &str) -> bool {
+    text.chars().any(|c| !c.is_ascii() && (c.to_lowercase().next() != Some(c) || c.to_uppercase().next() != Some(c)))
+}
+
+/// What a regular expression needs of the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegexNeeds {
+    /// The pattern; capture groups that nobody reads are made plain groups when there are more than the engine takes.
+    pub pattern: String,
+    /// Whether it uses what the two engine generations read differently: classes such as `\d`, `\w`, `\b`, set operations.
+    pub generation: bool,
+}
+
+/// The most capture groups that the platform takes.
+const MAX_GROUPS: usize = 16;
+
+/// Looks at a regular expression; `None` if the platform's engine cannot read it.
+pub fn regex_needs(pattern: &str) -> Option<RegexNeeds> {
+    let tree = ast::parse::Parser::new().parse(pattern).ok()?;
+    regex_syntax::hir::translate::Translator::new().translate(pattern, &tree).ok()?;
+    let mut visitor = Needs { groups: Vec::new(), generation: false };
+    let Needs { groups, generation } =
+        { ast::visit(&tree, &mut visitor).map(|()| visitor).unwrap_or(Needs { groups: Vec::new(), generation: true }) };
+    let mut text = pattern.to_owned();
+    if groups.len() > MAX_GROUPS {
+        for (start, end) in groups.into_iter().rev() {
+            text.replace_range(start..end, "(?:");
+        }
+    }
+    Some(RegexNeeds { pattern: text, generation })
+}
+
+/// Collects the openings of capture groups.
+struct Needs {
+    groups: Vec<(usize, usize)>,
+    generation: bool,
+}
+
+impl ast::Visitor for &mut Needs {
+    type Output = ();
+    type Err = ();
+
+    fn finish(self) -> Result<(), ()> {
+        Ok(())
+    }
+
+    fn visit_pre(&mut self, node: &ast::Ast) -> Result<(), ()> {
+        match node {
+            ast::Ast::Group(group) => {
+                let start = group.span.start.offset;
+                match &group.kind {
+                    ast::GroupKind::CaptureIndex(_) => self.groups.push((start, start + 1)),
+                    ast::GroupKind::CaptureName { name, .. } => self.groups.push((start, name.span.end.offset + 1)),
+                    ast::GroupKind::NonCapturing(_) => {}
+                }
+            }
+            ast::Ast::ClassPerl(_) => self.generation = true,
+            ast::Ast::Assertion(assertion) => {
+                let both = matches!(
+                    assertion.kind,
+                    ast::AssertionKind::StartLine
+                        | ast::AssertionKind::EndLine
+                        | ast::AssertionKind::StartText
+                        | ast::AssertionKind::EndText
+                );
+                self.generation |= !both;
+            }
+            ast::Ast::ClassBracketed(class) => self.generation |= class_differs(&class.kind),
+            ast::Ast::Empty(_)
+            | ast::Ast::Flags(_)
+            | ast::Ast::Literal(_)
+            | ast::Ast::Dot(_)
+            | ast::Ast::ClassUnicode(_)
+            | ast::Ast::Repetition(_)
+            | ast::Ast::Alternation(_)
+            | ast::Ast::Concat(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn class_differs(set: &ast::ClassSet) -> bool {
+    fn item_differs(item: &ast::ClassSetItem) -> bool {
+        match item {
+            ast::ClassSetItem::Perl(_) | ast::ClassSetItem::Bracketed(_) => true,
+            ast::ClassSetItem::Union(union) => union.items.iter().any(item_differs),
+            ast::ClassSetItem::Empty(_)
+            | ast::ClassSetItem::Literal(_)
+            | ast::ClassSetItem::Range(_)
+            | ast::ClassSetItem::Ascii(_)
+            | ast::ClassSetItem::Unicode(_) => false,
+        }
+    }
+    match set {
+        ast::ClassSet::Item(item) => item_differs(item),
+        ast::ClassSet::BinaryOp(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_names_are_sorted() {
+        assert!(RESERVED.is_sorted());
+    }
+
+    #[test]
+    fn texts_are_escaped() {
+        assert_eq!(text_literal("C:\\x\\"), r#""C:\\x\\""#);
+        assert_eq!(text_literal("a\"b\nc\u{1}\u{202e}é"), "\"a\\\"b\\nc\\u0001\\u202eé\"");
+        assert_eq!(regex_literal("a\"b\\d"), "@\"a\"\"b\\d\"");
+        assert_eq!(regex_literal("a\nb\\d"), r#""a\nb\\d""#);
+        assert_eq!(regex_escape("a.b\n\u{1}-#"), r"a\.b\n\x{1}-#");
+    }
+
+    #[test]
+    fn names_are_bracketed_where_needed() {
+        let cases = [
+            ("user", Some("user")),
+            ("by", Some("['by']")),
+            ("a b", Some("['a b']")),
+            ("c-uri", Some("['c-uri']")),
+            ("1st", Some("['1st']")),
+            ("a'b", None),
+            ("f\" OR 1==1", None),
+            ("__x", None),
+            ("", None),
+        ];
+        for (written, expected) in cases {
+            assert_eq!(name(written).as_deref(), expected, "{written}");
+        }
+        assert_eq!(member("a"), ".a");
+        assert_eq!(member("where"), r#"["where"]"#);
+        assert_eq!(member("a\"b"), r#"["a\"b"]"#);
+    }
+
+    #[test]
+    fn durations_take_the_largest_unit() {
+        let cases = [(7_800_000, "130m"), (3_600_000, "1h"), (604_800_000, "7d"), (1_500, "1500ms"), (0, "0s")];
+        for (milliseconds, expected) in cases {
+            assert_eq!(timespan_literal(milliseconds), expected);
+        }
+    }
+
+    #[test]
+    fn regular_expressions_are_looked_at() {
+        assert_eq!(regex_needs("(?=a)"), None);
+        assert!(!regex_needs("^a+[0-9]$").unwrap().generation);
+        assert!(regex_needs(r"\d").unwrap().generation);
+        let many = regex_needs(&"(a)(?P<n1>b)".replace("n1", "x").replace("(a)", &"(a)".repeat(17))).unwrap();
+        assert_eq!(many.pattern, format!("{}(?:b)", "(?:a)".repeat(17)));
+    }
+}
