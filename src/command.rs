@@ -3,12 +3,16 @@
 mod build;
 mod check;
 mod convert;
+mod eval;
+mod explain;
 mod files;
 mod manifest;
+mod new;
 mod table;
+mod test;
 mod workspace;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -39,6 +43,31 @@ enum Command {
         after_help = "Examples:\n  cognate convert -t kql rule.yml\n  cat rule.yml | cognate convert -t spl -\n  cognate convert -t aql rules/ --out converted/"
     )]
     Convert(ConvertArguments),
+    /// Run the tests that stand in the specs, in the reference evaluator.
+    #[command(after_help = "Examples:\n  cognate test\n  cognate test detections/jira --format junit > tests.xml")]
+    Test(TestArguments),
+    /// Run specs over events and print one alert per line as JSON.
+    #[command(
+        after_help = "Examples:\n  cognate eval detections/jira --events audit.jsonl\n  tail -n 1000 audit.jsonl | cognate eval rule.yml --events - --sort"
+    )]
+    Eval(EvalArguments),
+    /// Explain a spec (stages, predicates, indicators, fidelity) or a diagnostic code.
+    #[command(after_help = "Examples:\n  cognate explain detections/confluence/data_mining.yml\n  cognate explain E0203")]
+    Explain(ExplainArguments),
+    /// Write a commented starter spec with a new id.
+    #[command(
+        after_help = "Examples:\n  cognate new detections/confluence/my_rule.yml\n  cognate new --logsource jira/cloud_audit > rule.yml"
+    )]
+    New(NewArguments),
+    /// Print the JSON Schema that editors use to complete and check specs.
+    #[command(after_help = "Example:\n  cognate schema > schema/spec.schema.json")]
+    Schema,
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  cognate completions bash > ~/.local/share/bash-completion/completions/cognate")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Args)]
@@ -112,6 +141,61 @@ struct ConvertArguments {
     common: Common,
 }
 
+#[derive(Args)]
+struct TestArguments {
+    /// Files or folders; the project's detections by default.
+    paths: Vec<PathBuf>,
+    /// How to print results.
+    #[arg(long, value_enum, default_value_t = TestFormat::Text)]
+    format: TestFormat,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct EvalArguments {
+    /// Files or folders with specs.
+    #[arg(required = true)]
+    specs: Vec<PathBuf>,
+    /// Events, one JSON object a line, in the product's own shape or in our names; `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    events: PathBuf,
+    /// Sort the events by time first.
+    #[arg(long)]
+    sort: bool,
+    /// Report every alert, also those that a throttle would hold back.
+    #[arg(long)]
+    no_throttle: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct ExplainArguments {
+    /// A spec file, or a code such as E0203.
+    subject: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct NewArguments {
+    /// Where to write; standard output if it is missing.
+    path: Option<PathBuf>,
+    /// The log source, as product/service.
+    #[arg(long, value_name = "ID", default_value = "confluence/audit")]
+    logsource: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum TestFormat {
+    Text,
+    Json,
+    Junit,
+}
+
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Format {
     Text,
@@ -136,6 +220,16 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
+        Command::Schema => files::print(&crate::schema::text()).map(|()| true),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut CommandLine::command(), "cognate", &mut script);
+            files::print(&String::from_utf8_lossy(&script)).map(|()| true)
+        }
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -148,15 +242,16 @@ pub fn run(command_line: CommandLine) -> ExitCode {
     }
 }
 
-/// Prints problems on standard error.
+/// Prints problems on standard error, with colours on a terminal unless `NO_COLOR` is set.
 fn report_errors(items: &[(crate::source::Source, Vec<crate::diagnostic::Diagnostic>)]) {
-    for (source, problems) in items {
-        for problem in problems {
-            let (line, column) = source.line_column(problem.span.start as usize);
-            let help = problem.help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
-            let text =
-                format!("{}:{line}:{column}: {}[{}]: {}{help}\n", source.path, problem.severity.name(), problem.code, problem.message);
-            files::print_error(&text);
-        }
+    if items.iter().any(|(_, problems)| !problems.is_empty()) {
+        files::print_error(&crate::report::text(items, files::colours(&std::io::stderr())));
     }
+}
+
+/// Prints what is wrong with the site file; whether it cannot be used.
+fn report_site(workspace: &workspace::Workspace) -> bool {
+    let Some(problems) = &workspace.site_problems else { return false };
+    report_errors(std::slice::from_ref(problems));
+    problems.1.iter().any(|problem| problem.severity == crate::diagnostic::Severity::Error)
 }

@@ -280,4 +280,13 @@ codes! {
     S006 "Sigma: output columns have no form beside a correlation"
     S007 "Sigma: group without a key value is left to the engine"
     S008 "Sigma: regular expression outside of the guaranteed subset"
+    S009 "Sigma: lookback becomes a sliding window"
+    S010 "Sigma: edge and repetition of a window, and what an alert shows, are left to the engine"
+    S011 "Sigma: whether case counts in group keys and distinct values is left to the engine"
+    S012 "Sigma: values that are summed are never negative"
+    S013 "Sigma: what null matches is left to the engine"
+    S014 "Sigma: a negated item holds of a missing field"
+    S015 "Sigma: parts of a moment are taken in UTC"
+    S016 "Sigma: a list-valued field matches when one of its elements does"
+    S017 "Sigma: events of one instant count as ordered"
 }

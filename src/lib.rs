@@ -1,4 +1,14 @@
-//! Cognate
+//! Cognate compiles one platform-neutral detection spec into queries for IBM QRadar (AQL), Splunk (SPL), Microsoft
+//! Sentinel and Defender (KQL) and Sigma, and says for each of them how far it means the same.
+//!
+//! ```text
+//!  detections/*.yml ─yaml─▶ tree ─spec─▶ Spec ─lower─▶ Detection ─┬─target: approximate → render, templates/*─▶ out/<target>/…
+//!     (text, places)              (as written)       (as meant)   └─evaluate × test events─▶ pass / fail
+//! ```
+//!
+//! Every stage is pure: text or values in, values and [`diagnostic::Diagnostics`] out. Files are read and written in
+//! [`command`] only.
+
 pub mod attack;
 pub mod build;
 pub mod command;
@@ -6,6 +16,7 @@ pub mod condition;
 pub mod detection;
 pub mod diagnostic;
 pub mod evaluate;
+pub mod explain;
 pub mod expression;
 pub mod frontend;
 pub mod logsource;
@@ -14,6 +25,7 @@ pub mod pages;
 pub mod place;
 pub mod reader;
 pub mod report;
+pub mod schema;
 pub mod site;
 pub mod source;
 pub mod spec;

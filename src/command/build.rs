@@ -42,6 +42,9 @@ pub(super) fn run(arguments: &BuildArguments) -> Outcome {
             return Ok(false);
         }
     };
+    if super::report_site(&workspace) {
+        return Ok(false);
+    }
     let paths = workspace.paths(&arguments.paths)?;
     let out =
         if arguments.out.is_absolute() { arguments.out.clone() } else { workspace.root.clone().unwrap_or_default().join(&arguments.out) };
@@ -104,7 +107,7 @@ fn spec(
         problems.push(problem);
     }
     let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), ..Options::default() };
-    let acceptance = Acceptance { all: false, codes: arguments.accept.iter().cloned().chain(workspace.accepted()).collect() };
+    let acceptance = Acceptance { all: false, codes: arguments.accept.iter().cloned().chain(workspace.accepted(&detection)).collect() };
     let mut cells = Vec::new();
     for target in targets {
         let (built, warnings) = build(&detection, target, templates, &options, &acceptance);

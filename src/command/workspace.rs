@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, E0107};
 use crate::frontend::{list_values, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
+use crate::site::Site;
 use crate::source::Source;
 use crate::spec::{Body, Spec};
 use crate::template::Templates;
@@ -25,6 +26,9 @@ pub struct Workspace {
     /// The project's folder, if the current folder is inside of one.
     pub root: Option<PathBuf>,
     log_sources: LogSources,
+    site: Option<Site>,
+    /// What is wrong with the site file.
+    pub site_problems: Option<(Source, Vec<Diagnostic>)>,
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
     /// Id → the spec that had it first.
     ids: RefCell<BTreeMap<String, String>>,
@@ -43,9 +47,6 @@ pub struct Understood {
 impl Workspace {
     /// Finds the project around the current folder and reads what belongs to it.
     pub fn open(common: &Common) -> anyhow::Result<Workspace> {
-        if common.site.is_some() {
-            bail!("site files are not supported yet");
-        }
         let root = find_root();
         let mut log_sources = LogSources::built_in();
         if let Some(folder) = root.as_ref().map(|root| root.join("logsources")).filter(|folder| folder.is_dir()) {
@@ -55,7 +56,22 @@ impl Workspace {
             }
             log_sources = log_sources.with(sources);
         }
-        Ok(Workspace { root, log_sources, lists: RefCell::default(), ids: RefCell::default() })
+        let (mut site, mut site_problems) = (None, None);
+        if let Some(path) = &common.site {
+            let mut diagnostics = Diagnostics::new();
+            let source = match files::read(path)? {
+                Ok(source) => {
+                    site = Site::read(&source, &log_sources, &mut diagnostics);
+                    source
+                }
+                Err((source, diagnostic)) => {
+                    diagnostics.push(diagnostic);
+                    source
+                }
+            };
+            site_problems = Some((source, diagnostics.sorted())).filter(|(_, problems)| !problems.is_empty());
+        }
+        Ok(Workspace { site, site_problems, root, log_sources, lists: RefCell::default(), ids: RefCell::default() })
     }
 
     /// The paths to work on: the given ones, or the project's detections.
@@ -96,12 +112,19 @@ impl Workspace {
 
     /// The site's AQL limit.
     pub fn limit(&self) -> Option<u32> {
-        None
+        self.site.as_ref().and_then(|site| site.aql_limit)
     }
 
-    /// The approximations that the site accepts.
-    pub fn accepted(&self) -> Vec<String> {
-        Vec::new()
+    /// The approximations that the site accepts for a spec.
+    pub fn accepted(&self, detection: &Detection) -> Vec<String> {
+        self.site.iter().flat_map(|site| site.accepted(&detection.metadata)).map(str::to_owned).collect()
+    }
+
+    /// Names in the site file that none of these detections has.
+    pub fn check_site(&self, detections: &[&Detection], all: bool) -> Option<(Source, Vec<Diagnostic>)> {
+        let site = self.site.as_ref()?;
+        let problems = site.check(detections, all).sorted();
+        (!problems.is_empty()).then(|| (site.source.clone(), problems))
     }
 
     /// All described log sources.
@@ -127,7 +150,8 @@ impl Workspace {
 
 impl Surroundings for Workspace {
     fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
-        self.log_sources.described(id).and_then(|file| file.log_source.clone())
+        let changed = self.site.as_ref().and_then(|site| site.log_source(id));
+        changed.or_else(|| self.log_sources.described(id).and_then(|file| file.log_source.clone()))
     }
 
     fn log_source_names(&self) -> Vec<String> {
@@ -147,16 +171,25 @@ impl Surroundings for Workspace {
         self.lists.borrow_mut().entry(path.to_owned()).or_insert_with(read).clone()
     }
 
-    fn parameter(&self, _: &Spec, _: &str) -> Option<Number> {
-        None
+    fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
+        self.site.as_ref().and_then(|site| site.parameter(&spec.metadata, name))
     }
 
-    fn adjust_list(&self, _: &Spec, _: &str, values: Vec<Value>) -> Vec<Value> {
-        values
+    fn adjust_list(&self, spec: &Spec, name: &str, values: Vec<Value>) -> Vec<Value> {
+        match &self.site {
+            Some(site) => site.adjust_list(&spec.metadata, name, values),
+            None => values,
+        }
     }
 
-    fn exclusions(&self, _: &Spec) -> Vec<(String, Body, Source)> {
-        Vec::new()
+    fn exclusions(&self, spec: &Spec) -> Vec<(String, Body, Source)> {
+        let of = |site: &Site| {
+            let found = site
+                .exclusions(&spec.metadata)
+                .map(|exclusion| (exclusion.reason.value.clone(), exclusion.body.clone(), site.source.clone()));
+            found.collect::<Vec<_>>()
+        };
+        self.site.as_ref().map(of).unwrap_or_default()
     }
 }
 

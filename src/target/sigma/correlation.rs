@@ -1,0 +1,446 @@
+//! A detection with an aggregate goes in; base rules and correlation rules come out, in one collection.
+//!
+//! A base rule says which events a measure counts. There is one for each different set of events, with the level
+//! `informational`, and the correlations name it by its id. The metadata of the spec stands in the correlation; a
+//! condition with `or` becomes a correlation for each of its terms.
+//!
+//! Ids are stable: a single correlation has the id of the spec; every other rule has the UUID version 5 of the namespace
+//! "id of the spec" and the name `base:<measure>` or `correlation:<measures>` (without an id: namespace URL, the name
+//! preceded by `cognate:<title>:`).
+
+use super::document::{Entry, Node, write};
+use super::filter;
+use super::rule::{Body, Document, head, tail, test};
+use super::selection::Writer;
+use super::threshold::{Threshold, terms};
+use crate::detection::{Aggregate, Detection, Formula, Measure, MeasureFunction, Metadata, Window};
+use crate::diagnostic::{Diagnostic, E0401};
+use crate::expression::{Expression, ExpressionKind};
+use crate::logsource::{Field, FieldType};
+use crate::source::Span;
+use crate::yaml::Value;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The longest title that the specification allows.
+const MAX_TITLE: usize = 256;
+
+/// The collection of a detection's aggregate.
+pub(super) fn collection(detection: &Detection, aggregate: &Aggregate, comments: bool) -> Result<Vec<Document>, Vec<Diagnostic>> {
+    let mut builder = Builder { detection, aggregate, comments, bases: Vec::new(), refused: Vec::new() };
+    let correlations = builder.correlations();
+    if !builder.refused.is_empty() {
+        return Err(builder.refused);
+    }
+    let base = |base: &Base| builder.base_document(base);
+    Ok(builder.bases.iter().map(base).chain(correlations).collect())
+}
+
+/// A rule for the events that a measure counts.
+struct Base {
+    /// Which measure it was made for.
+    measure: String,
+    id: String,
+    /// `logsource` and `detection`.
+    text: String,
+}
+
+/// What a correlation computes.
+enum Kind {
+    /// `event_count`
+    Events,
+    /// `value_count`, `value_sum`, `value_avg` of a field.
+    Values(&'static str, String),
+    /// `temporal`, `temporal_ordered`
+    Temporal(&'static str),
+}
+
+struct Builder<'a> {
+    detection: &'a Detection,
+    aggregate: &'a Aggregate,
+    comments: bool,
+    bases: Vec<Base>,
+    refused: Vec<Diagnostic>,
+}
+
+impl<'a> Builder<'a> {
+    fn refuse(&mut self, span: Span, what: &str, help: &str) {
+        self.refused.push(Diagnostic::error(E0401, span, format!("Sigma cannot express {what}")).help(help));
+    }
+
+    fn correlations(&mut self) -> Vec<Document> {
+        let terms = terms(self.aggregate).unwrap_or_else(|refused| {
+            self.refused.extend(refused);
+            Vec::new()
+        });
+        let keys = self.group_by();
+        let timespan = self.timespan();
+        let mut documents = Vec::new();
+        let mut names: Vec<String> = Vec::new();
+        for term in &terms {
+            let Some((kind, bases, value)) = self.term(term) else { continue };
+            let name = unique(self.term_name(term), &names);
+            names.push(name.clone());
+            let rules = Node::texts(bases.iter().map(|index| self.bases[*index].id.as_str()));
+            let mut entries = vec![Entry::new("type", Node::Text(kind.name().into())), Entry::new("rules", rules)];
+            if !keys.is_empty() {
+                entries.push(Entry::new("group-by", Node::texts(keys.iter().map(String::as_str))));
+            }
+            entries.push(Entry::new("timespan", Node::Text(timespan.clone())));
+            entries.push(Entry::new("condition", Node::Map(kind.condition(value))));
+            let metadata = self.correlation_metadata(&name, terms.len() == 1);
+            let body = write(&[Entry::new("correlation", Node::Map(entries))]);
+            documents.push(Document { head: write(&head(&metadata)), body, tail: write(&tail(&metadata, Vec::new())) });
+        }
+        documents
+    }
+
+    /// The kind of correlation of a term, its base rules, and what `gt` or `gte` compares with.
+    fn term(&mut self, term: &[Threshold]) -> Option<(Kind, Vec<usize>, Limit)> {
+        if let Window::Sliding { at: Some(at), .. } = self.aggregate.window {
+            return self.term_at(term, at);
+        }
+        match term {
+            [threshold] => self.single(threshold),
+            several => self.together(several),
+        }
+    }
+
+    fn single(&mut self, threshold: &Threshold) -> Option<(Kind, Vec<usize>, Limit)> {
+        let Some(measure) = self.measure(threshold) else {
+            let base = self.base("events", None, None)?;
+            return Some((Kind::Events, vec![base], Limit::of(threshold)));
+        };
+        let kind = self.kind(measure)?;
+        let guard = match &measure.function {
+            MeasureFunction::Distinct(argument) => plain_field(argument).filter(|field| field.optional),
+            MeasureFunction::Count
+            | MeasureFunction::Sum(_)
+            | MeasureFunction::Average(_)
+            | MeasureFunction::Minimum(_)
+            | MeasureFunction::Maximum(_)
+            | MeasureFunction::Values(_)
+            | MeasureFunction::Percentile(..) => None,
+        };
+        let base = self.base(&measure.name, measure.filter.as_ref(), guard.as_ref())?;
+        Some((kind, vec![base], Limit::of(threshold)))
+    }
+
+    /// Several thresholds at once: only "at least one event of each" has a form.
+    fn together(&mut self, term: &[Threshold]) -> Option<(Kind, Vec<usize>, Limit)> {
+        let mut bases = Vec::new();
+        for threshold in term {
+            let measure = self.measure(threshold)?;
+            if threshold.least() != 1 || !matches!(measure.function, MeasureFunction::Count) {
+                let what =
+                    format!("`and` with the threshold on `{}`: only `count(…) > 0` of several selections can be joined", measure.name);
+                self.refuse(threshold.span, &what, "split the detection, or skip the target: `targets: { sigma: { skip: <reason> } }`");
+                return None;
+            }
+            let base = self.base(&measure.name, measure.filter.as_ref(), None)?;
+            if !bases.contains(&base) {
+                bases.push(base);
+            }
+        }
+        Some(self.all_seen("temporal", bases))
+    }
+
+    fn all_seen(&self, kind: &'static str, bases: Vec<usize>) -> (Kind, Vec<usize>, Limit) {
+        match bases.len() {
+            1 => (Kind::Events, bases, Limit { or_equal: true, value: 1 }),
+            number => (Kind::Temporal(kind), bases, Limit { or_equal: true, value: number as u64 }),
+        }
+    }
+
+    /// A window that is judged only at the events of a selection.
+    fn term_at(&mut self, term: &[Threshold], at: usize) -> Option<(Kind, Vec<usize>, Limit)> {
+        let [threshold] = term else {
+            self.refuse_at(self.aggregate.condition.span);
+            return None;
+        };
+        let place = Expression { kind: ExpressionKind::Selection(at), value_type: crate::expression::Type::Boolean, span: threshold.span };
+        let name = self.detection.selections.get(at).map_or("at", |selection| selection.name.as_str());
+        let Some(measure) = self.measure(threshold) else {
+            let base = self.base(name, Some(&place), None)?;
+            return Some((Kind::Events, vec![base], Limit { or_equal: true, value: 1 }));
+        };
+        let counted = matches!(measure.function, MeasureFunction::Count);
+        let filter = measure.filter.as_ref();
+        let same = filter.is_some_and(|filter| matches!(filter.kind, ExpressionKind::Selection(index) if index == at));
+        if counted && (same || (threshold.least() == 1 && filter.is_none())) {
+            let base = self.base(if same { &measure.name } else { name }, Some(&place), None)?;
+            let limit = if same { Limit::of(threshold) } else { Limit { or_equal: true, value: 1 } };
+            return Some((Kind::Events, vec![base], limit));
+        }
+        if !counted || threshold.least() != 1 {
+            self.refuse_at(threshold.span);
+            return None;
+        }
+        let first = self.base(&measure.name, filter, None)?;
+        let then = self.base(name, Some(&place), None)?;
+        Some(self.all_seen("temporal_ordered", if first == then { vec![first] } else { vec![first, then] }))
+    }
+
+    fn refuse_at(&mut self, span: Span) {
+        let what = "a window that is judged only at some events, beyond `count(…) > 0` before one of them";
+        self.refuse(span, what, "leave out `at`, or skip the target: `targets: { sigma: { skip: <reason> } }`");
+    }
+
+    fn measure(&self, threshold: &Threshold) -> Option<&'a Measure> {
+        self.aggregate.measures.get(threshold.measure?)
+    }
+
+    fn kind(&mut self, measure: &'a Measure) -> Option<Kind> {
+        let skip = "skip the target: `targets: { sigma: { skip: <reason> } }`";
+        match &measure.function {
+            MeasureFunction::Count => Some(Kind::Events),
+            MeasureFunction::Distinct(argument) => Some(Kind::Values("value_count", self.argument(measure, argument)?)),
+            MeasureFunction::Sum(argument) => {
+                let field = self.numeric(measure, argument)?;
+                Some(Kind::Values("value_sum", field))
+            }
+            MeasureFunction::Average(argument) => {
+                let field = self.numeric(measure, argument)?;
+                if let Some(filter) = &measure.filter {
+                    let what = format!(
+                        "the average `{}` of some events in a window of all: it changes also when events leave the window",
+                        measure.name
+                    );
+                    self.refuse(filter.span, &what, "move the filter to `detection.condition`");
+                    return None;
+                }
+                Some(Kind::Values("value_avg", field))
+            }
+            MeasureFunction::Percentile(..) => {
+                let what = format!("the percentile `{}`: `value_percentile` compares ranks, and engines read it differently", measure.name);
+                self.refuse(measure.span, &what, skip);
+                None
+            }
+            MeasureFunction::Minimum(_) | MeasureFunction::Maximum(_) | MeasureFunction::Values(_) => {
+                let what = format!("a threshold on `{}`: there is no correlation for `{}`", measure.name, measure.function.name());
+                self.refuse(measure.span, &what, skip);
+                None
+            }
+        }
+    }
+
+    fn argument(&mut self, measure: &Measure, argument: &Expression) -> Option<String> {
+        let Some(field) = plain_field(argument) else {
+            let what = format!("`{}` of a computed value", measure.function.name());
+            self.refuse(argument.span, &what, "measure a field");
+            return None;
+        };
+        self.field(&field, argument.span)
+    }
+
+    fn numeric(&mut self, measure: &Measure, argument: &Expression) -> Option<String> {
+        let numeric = |field: Arc<Field>| matches!(field.kind, FieldType::Integer | FieldType::Number | FieldType::Any);
+        if plain_field(argument).is_some_and(|field| !numeric(field)) {
+            let what = format!("`{}` of moments or lengths of time", measure.function.name());
+            self.refuse(argument.span, &what, "measure a field that holds numbers");
+            return None;
+        }
+        self.argument(measure, argument)
+    }
+
+    fn field(&mut self, field: &Field, span: Span) -> Option<String> {
+        let mut writer = Writer::new(&self.detection.log_source);
+        let name = writer.field(field, span);
+        let refused = std::mem::take(&mut writer.refused);
+        let known = refused.is_empty();
+        self.refused.extend(refused);
+        known.then_some(name)
+    }
+
+    fn group_by(&mut self) -> Vec<String> {
+        let mut keys = Vec::new();
+        for key in &self.aggregate.group_by {
+            if key.lower {
+                let what = format!("the group key `lower({})`", key.field.name);
+                self.refuse(key.span, &what, "group by the field itself");
+            }
+            keys.extend(self.field(&key.field, key.span));
+        }
+        keys
+    }
+
+    fn timespan(&mut self) -> String {
+        let length = self.aggregate.window.length().unwrap_or(0);
+        let units = [(86_400_000, 'd'), (3_600_000, 'h'), (60_000, 'm'), (1000, 's')];
+        let Some((unit, letter)) = units.into_iter().find(|(unit, _)| length > 0 && length % unit == 0) else {
+            self.refuse(
+                self.aggregate.span,
+                "a window that is no whole number of seconds",
+                "use a window such as `30s`, `10m`, `1h`, `1d`",
+            );
+            return String::new();
+        };
+        format!("{}{letter}", length / unit)
+    }
+
+    /// The base rule for the events of a filter that have a value in a field.
+    fn base(&mut self, measure: &str, filter: Option<&Expression>, present: Option<&Arc<Field>>) -> Option<usize> {
+        let mut body = Body::of(self.detection, self.comments);
+        match filter.map(|filter| filter::formula(filter, &mut body)) {
+            Some(Ok(formula)) => body.require(formula),
+            Some(Err(refused)) => {
+                self.refused.push(refused);
+                return None;
+            }
+            None => {}
+        }
+        if let Some(field) = present {
+            let missing = body.add(format!("filter_{}_missing", field.name), None, test(field, Vec::new(), Value::Null, Span::default()));
+            body.require(Formula::Not(Box::new(Formula::Selection(missing))));
+        }
+        let text = body.pruned().write(self.detection).map_err(|refused| self.refused.extend(refused)).ok()?;
+        let known = self.bases.iter().position(|base| base.text == text);
+        Some(known.unwrap_or_else(|| {
+            let taken: Vec<String> = self.bases.iter().map(|base| base.measure.clone()).collect();
+            let measure = unique(measure.to_owned(), &taken);
+            let id = stable_id(&self.detection.metadata, &format!("base:{measure}"));
+            self.bases.push(Base { measure, id, text });
+            self.bases.len() - 1
+        }))
+    }
+
+    fn base_document(&self, base: &Base) -> Document {
+        let spec = &self.detection.metadata;
+        let mut metadata = Metadata {
+            id: Some(base.id.clone()),
+            name: Some(format!("{}_{}", slug(spec), identifier(&base.measure))),
+            related: spec.id.iter().map(|id| (id.clone(), "derived".to_owned())).collect(),
+            status: spec.status.clone(),
+            level: Some("informational".into()),
+            description: Some(format!("Events that the correlation \"{}\" counts; not an alert by itself.", spec.title.value)),
+            license: spec.license.clone(),
+            author: spec.author.clone(),
+            date: spec.date.clone(),
+            modified: spec.modified.clone(),
+            taxonomy: spec.taxonomy.clone(),
+            ..Metadata::default()
+        };
+        metadata.title.value = title(spec, &format!("{} (Base Rule)", words(&base.measure)));
+        Document { head: write(&head(&metadata)), body: base.text.clone(), tail: write(&tail(&metadata, Vec::new())) }
+    }
+
+    /// A single correlation is the spec itself; of several each has an id and a title of its own.
+    fn correlation_metadata(&self, name: &str, single: bool) -> Metadata {
+        let mut metadata = self.detection.metadata.clone();
+        if single {
+            metadata.id = Some(metadata.id.unwrap_or_else(|| stable_id(&self.detection.metadata, "correlation")));
+            return metadata;
+        }
+        metadata.id = Some(stable_id(&self.detection.metadata, &format!("correlation:{name}")));
+        metadata.name = metadata.name.map(|spec| format!("{spec}_{}", identifier(name)));
+        metadata.related.extend(self.detection.metadata.id.iter().map(|id| (id.clone(), "derived".to_owned())));
+        metadata.title.value = title(&self.detection.metadata, &words(name));
+        metadata
+    }
+
+    /// The measures of a term.
+    fn term_name(&self, term: &[Threshold]) -> String {
+        let names = term.iter().filter_map(|threshold| self.measure(threshold)).map(|measure| measure.name.as_str());
+        let name = names.collect::<Vec<_>>().join("_and_");
+        if name.is_empty() { "events".into() } else { name }
+    }
+}
+
+impl Kind {
+    fn name(&self) -> &'static str {
+        match self {
+            Kind::Events => "event_count",
+            Kind::Values(name, _) | Kind::Temporal(name) => name,
+        }
+    }
+
+    fn condition(&self, limit: Limit) -> Vec<Entry> {
+        let field = match self {
+            Kind::Values(_, field) => Some(Entry::new("field", Node::Text(field.clone()))),
+            Kind::Events | Kind::Temporal(_) => None,
+        };
+        let operator = if limit.or_equal { "gte" } else { "gt" };
+        field.into_iter().chain([Entry::new(operator, Node::Scalar(limit.value.to_string()))]).collect()
+    }
+}
+
+/// `gt: 5`, `gte: 5`
+struct Limit {
+    or_equal: bool,
+    value: u64,
+}
+
+impl Limit {
+    fn of(threshold: &Threshold) -> Limit {
+        Limit { or_equal: threshold.or_equal, value: threshold.value }
+    }
+}
+
+/// The field that an argument is, if it is nothing more.
+pub(super) fn plain_field(argument: &Expression) -> Option<Arc<Field>> {
+    match &argument.kind {
+        ExpressionKind::Field(field) => Some(Arc::clone(field)),
+        ExpressionKind::Number(_)
+        | ExpressionKind::Text(_)
+        | ExpressionKind::Duration(_)
+        | ExpressionKind::Boolean(_)
+        | ExpressionKind::Selection(_)
+        | ExpressionKind::Column(_)
+        | ExpressionKind::Negate(_)
+        | ExpressionKind::Not(_)
+        | ExpressionKind::Arithmetic(..)
+        | ExpressionKind::Compare(..)
+        | ExpressionKind::And(_)
+        | ExpressionKind::Or(_)
+        | ExpressionKind::Call(..) => None,
+    }
+}
+
+/// The id of a rule that a spec's rule needs: the same for the same spec and name, today and tomorrow.
+fn stable_id(metadata: &Metadata, name: &str) -> String {
+    match metadata.id.as_ref().and_then(|id| Uuid::parse_str(id).ok()) {
+        Some(namespace) => Uuid::new_v5(&namespace, name.as_bytes()).to_string(),
+        None => Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("cognate:{}:{name}", metadata.title.value).as_bytes()).to_string(),
+    }
+}
+
+/// `name`, or `name_2`, `name_3` … if it is taken.
+fn unique(name: String, taken: &[String]) -> String {
+    let mut names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}_{number}")));
+    names.find(|candidate| !taken.contains(candidate)).unwrap_or(name)
+}
+
+/// The spec's title with what this rule is; the title is cut if both are too long.
+fn title(spec: &Metadata, suffix: &str) -> String {
+    let suffix: String = suffix.chars().take(MAX_TITLE / 2).collect();
+    let room = MAX_TITLE - 3 - suffix.chars().count();
+    let title: String = spec.title.value.chars().take(room).collect();
+    format!("{title} - {suffix}")
+}
+
+/// `sensitive_searches` as `Sensitive Searches`.
+fn words(name: &str) -> String {
+    let capital = |word: &str| match word.chars().next() {
+        Some(_) if word == "and" => word.to_owned(),
+        Some(first) => first.to_uppercase().chain(word.chars().skip(1)).collect(),
+        None => String::new(),
+    };
+    name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(capital).collect::<Vec<String>>().join(" ")
+}
+
+/// The spec's name as a rule's `name`: its own, or its title in lower case.
+fn slug(metadata: &Metadata) -> String {
+    let slug = identifier(metadata.name.as_deref().unwrap_or(&metadata.title.value));
+    match (slug.is_empty(), &metadata.id) {
+        (false, _) => slug,
+        (true, Some(id)) => format!("rule_{}", identifier(id)),
+        (true, None) => format!("rule_{}", identifier(&stable_id(metadata, "name"))),
+    }
+}
+
+/// Lower case ASCII letters and digits, everything else as a single `_`.
+fn identifier(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let parts: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    parts.join("_")
+}

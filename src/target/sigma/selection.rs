@@ -1,0 +1,194 @@
+//! A selection's body goes in, its YAML comes out: fields under the names of the product's own event, modifiers in
+//! Sigma's spelling, lists only where there are several values.
+
+use super::document::{Entry, Node};
+use crate::detection::{Item, Modifier, SelectionBody};
+use crate::diagnostic::{Diagnostic, E0401};
+use crate::logsource::{EventPath, Field, LogSource};
+use crate::source::Span;
+use crate::yaml::Value;
+
+/// The largest number of alternatives that `null` in lists is written out to.
+const MAX_ALTERNATIVES: usize = 64;
+
+/// Writes selections of one log source and collects what cannot be said.
+pub(super) struct Writer<'a> {
+    log_source: &'a LogSource,
+    /// What Sigma cannot express.
+    pub refused: Vec<Diagnostic>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer for the fields of a log source.
+    pub fn new(log_source: &'a LogSource) -> Self {
+        Writer { log_source, refused: Vec::new() }
+    }
+
+    /// The name of a field in the product's own event.
+    pub fn field(&mut self, field: &Field, span: Span) -> String {
+        match &field.event {
+            EventPath::Path(path) => path.join("."),
+            EventPath::Element(element) => {
+                let list = element.list.join(".");
+                let message = format!(
+                    "Sigma cannot express the field `{}`: it is the element of `{list}` whose `{}` is `{}`",
+                    field.name, element.key, element.equals
+                );
+                let help = "give the field a plain path in a site file, or skip the target: `targets: { sigma: { skip: <reason> } }`";
+                self.refused.push(Diagnostic::error(E0401, span, message).help(help));
+                field.name.clone()
+            }
+        }
+    }
+
+    /// The body of a selection.
+    pub fn body(&mut self, body: &SelectionBody) -> Node {
+        let mut alternatives = Vec::new();
+        self.alternatives(body, &mut alternatives);
+        let keywords = alternatives.iter().any(|node| !matches!(node, Node::Map(_)));
+        if alternatives.len() == 1 && !keywords { alternatives.remove(0) } else { Node::List(alternatives) }
+    }
+
+    fn alternatives(&mut self, body: &SelectionBody, found: &mut Vec<Node>) {
+        match body {
+            SelectionBody::Alternatives(bodies) => bodies.iter().for_each(|body| self.alternatives(body, found)),
+            SelectionBody::Items(items) => match items.as_slice() {
+                [item] if is_plain_keyword(item) => found.extend(item.values.iter().map(value)),
+                items => {
+                    for items in self.without_null_in_lists(items) {
+                        let map = self.map(&items);
+                        found.push(map);
+                    }
+                }
+            },
+        }
+    }
+
+    /// A list that holds `null` beside values has no meaning in Sigma: the map is repeated, once with each of them.
+    fn without_null_in_lists(&mut self, items: &[Item]) -> Vec<Vec<Item>> {
+        let mut maps: Vec<Vec<Item>> = vec![Vec::new()];
+        for item in items {
+            let variants = self.variants(item);
+            maps = maps.iter().flat_map(|map| variants.iter().map(|item| [map.as_slice(), std::slice::from_ref(item)].concat())).collect();
+            if maps.len() > MAX_ALTERNATIVES {
+                let message = "Sigma cannot express so many lists with `null` in one selection";
+                self.refused.push(Diagnostic::error(E0401, item.span, message).help("write the `null` as a selection of its own"));
+                return vec![items.to_vec()];
+            }
+        }
+        maps
+    }
+
+    fn variants(&mut self, item: &Item) -> Vec<Item> {
+        let (nulls, others): (Vec<Value>, Vec<Value>) = item.values.iter().cloned().partition(|value| *value == Value::Null);
+        if nulls.is_empty() || others.is_empty() {
+            return vec![item.clone()];
+        }
+        if item.modifiers.iter().any(|modifier| matches!(modifier, Modifier::Neq | Modifier::All)) {
+            let message = format!("Sigma cannot express `null` in the list of `{}`", item.written);
+            let help = "write the `null` as a selection of its own and join it in the condition";
+            self.refused.push(Diagnostic::error(E0401, item.span, message).help(help));
+        }
+        vec![Item { values: vec![Value::Null], ..item.clone() }, Item { values: others, ..item.clone() }]
+    }
+
+    fn map(&mut self, items: &[Item]) -> Node {
+        let mut entries: Vec<Entry> = Vec::new();
+        for item in items {
+            let entry = self.item(item);
+            if entry.key.is_empty() || entries.iter().any(|other| other.key == entry.key) {
+                let message = match entry.key.as_str() {
+                    "" => "Sigma cannot express keywords beside fields in one map".to_owned(),
+                    key => format!("Sigma cannot express two items of one selection with the key `{key}`"),
+                };
+                self.refused.push(Diagnostic::error(E0401, item.span, message).help("make it a selection of its own"));
+                continue;
+            }
+            entries.push(entry);
+        }
+        Node::Map(entries)
+    }
+
+    fn item(&mut self, item: &Item) -> Entry {
+        let field = item.field.as_ref().map(|field| self.field(field, item.span)).unwrap_or_default();
+        let several = item.values.len() > 1;
+        let modifiers =
+            item.modifiers.iter().filter(|modifier| several || **modifier != Modifier::All).filter_map(|modifier| spelling(*modifier));
+        let key = std::iter::once(field.as_str()).chain(modifiers).collect::<Vec<_>>().join("|");
+        let refers = item.modifiers.contains(&Modifier::FieldRef);
+        let mut values: Vec<Node> = match refers {
+            true => item.values.iter().map(|value| self.reference(value, item.span)).collect(),
+            false => item.values.iter().map(value).collect(),
+        };
+        Entry::new(key, if values.len() == 1 { values.remove(0) } else { Node::List(values) })
+    }
+
+    /// The value of `fieldref` is the name of a field.
+    fn reference(&mut self, name: &Value, span: Span) -> Node {
+        let Value::Text(text) = name else { return value(name) };
+        let known = self.log_source.fields.iter().find(|field| field.name == *text).cloned();
+        Node::Value(known.map_or_else(|| text.clone(), |field| self.field(&field, span)))
+    }
+}
+
+fn is_plain_keyword(item: &Item) -> bool {
+    let several = item.values.len() > 1;
+    item.field.is_none()
+        && item.modifiers.iter().all(|modifier| matches!(modifier, Modifier::Expand) || (*modifier == Modifier::All && !several))
+}
+
+fn value(value: &Value) -> Node {
+    match value {
+        Value::Text(text) => Node::Value(text.clone()),
+        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => Node::of(value),
+    }
+}
+
+/// How Sigma writes a modifier; nothing for `expand`, whose lists are filled in.
+pub(super) fn spelling(modifier: Modifier) -> Option<&'static str> {
+    Some(match modifier {
+        Modifier::Contains => "contains",
+        Modifier::StartsWith => "startswith",
+        Modifier::EndsWith => "endswith",
+        Modifier::All => "all",
+        Modifier::Cased => "cased",
+        Modifier::Exists => "exists",
+        Modifier::Re => "re",
+        Modifier::IgnoreCase => "i",
+        Modifier::Multiline => "m",
+        Modifier::DotAll => "s",
+        Modifier::Cidr => "cidr",
+        Modifier::Windash => "windash",
+        Modifier::Base64 => "base64",
+        Modifier::Base64Offset => "base64offset",
+        Modifier::Utf16 => "utf16",
+        Modifier::Utf16Be => "utf16be",
+        // the two are one encoding, and not every reader knows `utf16le`
+        Modifier::Wide | Modifier::Utf16Le => "wide",
+        Modifier::FieldRef => "fieldref",
+        Modifier::Expand => return None,
+        Modifier::Neq => "neq",
+        Modifier::Lt => "lt",
+        Modifier::Lte => "lte",
+        Modifier::Gt => "gt",
+        Modifier::Gte => "gte",
+        Modifier::Minute => "minute",
+        Modifier::Hour => "hour",
+        Modifier::Day => "day",
+        Modifier::Week => "week",
+        Modifier::Month => "month",
+        Modifier::Year => "year",
+    })
+}
+
+/// A literal text in Sigma's notation: no wildcards, and every backslash stands for itself.
+pub(super) fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\\' | '*' | '?') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
