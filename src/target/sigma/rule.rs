@@ -116,7 +116,7 @@ impl Body {
             return Err(refused);
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        entries.push(Entry::new("condition", Node::Text(condition::text(&formula, &names))));
+        entries.push(Entry::new("condition", Node::Text(condition::text(&formula, &names, condition::Parentheses::Usual))));
         let whole = [Entry::new("logsource", log_source(&detection.log_source)), Entry::new("detection", Node::Map(entries))];
         if refused.is_empty() { Ok(write(&whole)) } else { Err(refused) }
     }
