@@ -1,6 +1,7 @@
 //! Which table and typed columns a query binds to: for checking a query against a schema, and for prerequisites.
 
 use super::absence::visit;
+use super::value::list_place;
 use crate::detection::{Condition, Detection, MeasureFunction, Subject, ValueTest};
 use crate::expression::{Expression, ExpressionKind};
 use crate::logsource::{ColumnType, Field, Place};
@@ -53,12 +54,15 @@ fn fields_of_expression(expression: &Expression, add: &mut impl FnMut(&Field)) {
 fn column(field: &Field, open: bool) -> Option<(String, &'static str)> {
     match field.kql.as_ref().map(|binding| &binding.place) {
         Some(Place::Column { name, kind }) => Some((name.clone(), column_type(*kind))),
-        Some(Place::Json { column, text, .. } | Place::Element { column, text, .. }) => {
-            Some((column.clone(), if *text { "string" } else { "dynamic" }))
-        }
+        Some(Place::Json { column, text, .. }) => Some((column.clone(), json_type(*text))),
+        Some(Place::Element { column, text, .. }) => Some((list_place(column).0.to_owned(), json_type(*text))),
         None if open => Some((field.name.clone(), "string")),
         None => None,
     }
+}
+
+fn json_type(text: bool) -> &'static str {
+    if text { "string" } else { "dynamic" }
 }
 
 fn column_type(kind: ColumnType) -> &'static str {
