@@ -1,18 +1,237 @@
-//! Stub to be replaced.
-use super::{Deviation, Options, Rendered};
-use crate::detection::Detection;
-use crate::diagnostic::Diagnostic;
+//! The Splunk backend. A detection in, SPL out.
+//!
+//! What the search command says exactly stands in the base search, the rest in a `where` after it; aggregates become
+//! `stats` or `streamstats`. Everything is exact, exact under listed assumptions, or refused: nothing is rewritten.
+
+mod aggregate;
+mod expression;
+mod filter;
+mod layout;
+mod moment;
+mod quote;
+mod regex;
+mod search;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use super::{Bounds, Deviation, Options, Rendered};
+use crate::detection::{Column, Condition, Detection};
+use crate::diagnostic::{Diagnostic, E0403};
+use crate::logsource::{Binding, Place, SplOrigin};
+use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
+use layout::{Fragment, Joint, WIDTH, indent};
+use serde_json::json;
+use std::collections::BTreeSet;
+use writer::Writer;
 
 /// The operators of `operators.j2`.
-pub const OPERATORS: &[Signature] = &[];
+pub const OPERATORS: &[Signature] = &[
+    ("search_equals", &["field", "value"]),
+    ("search_less", &["field", "value"]),
+    ("search_less_or_equal", &["field", "value"]),
+    ("search_greater", &["field", "value"]),
+    ("search_greater_or_equal", &["field", "value"]),
+    ("search_in", &["field", "values"]),
+    ("search_present", &["field"]),
+    ("search_keyword", &["text"]),
+    ("search_not", &["condition"]),
+    ("equals", &["left", "right"]),
+    ("not_equals", &["left", "right"]),
+    ("less", &["left", "right"]),
+    ("less_or_equal", &["left", "right"]),
+    ("greater", &["left", "right"]),
+    ("greater_or_equal", &["left", "right"]),
+    ("in_list", &["value", "values"]),
+    ("matches", &["value", "pattern"]),
+    ("in_network", &["value", "network"]),
+    ("present", &["value"]),
+    ("absent", &["value"]),
+    ("any_element", &["condition"]),
+    ("negate", &["condition"]),
+    ("holds", &["condition"]),
+    ("choose", &["condition", "yes", "no"]),
+    ("lower", &["value"]),
+    ("coalesce", &["value", "other"]),
+    ("null_if", &["value", "other"]),
+    ("number", &["value"]),
+    ("join", &["left", "right"]),
+    ("add", &["left", "right"]),
+    ("subtract", &["left", "right"]),
+    ("multiply", &["left", "right"]),
+    ("divide", &["left", "right"]),
+    ("minus", &["value"]),
+    ("round", &["value", "digits"]),
+    ("floor", &["value"]),
+    ("absolute", &["value"]),
+    ("greatest", &["values"]),
+    ("least", &["values"]),
+    ("assign", &["name", "value"]),
+    ("count_events", &[]),
+    ("count_where", &["condition"]),
+    ("computed", &["value"]),
+    ("distinct", &["value"]),
+    ("sum", &["value"]),
+    ("average", &["value"]),
+    ("minimum", &["value"]),
+    ("maximum", &["value"]),
+    ("values", &["value"]),
+    ("percentile", &["value", "percent"]),
+    ("named", &["measure", "name"]),
+];
 
-/// See [`super::Target::approximate`].
+/// See [`super::Target::approximate`]. SPL says everything that it says exactly, or under assumptions.
 pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
     (detection.clone(), Vec::new())
 }
 
 /// Renders exactly, or refuses.
-pub fn render(_: &Detection, _: &TargetTemplates, _: &Options) -> Result<Rendered, Vec<Diagnostic>> {
-    Err(Vec::new())
+pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Options) -> Result<Rendered, Vec<Diagnostic>> {
+    let mut writer = Writer::new(templates, detection);
+    let bounds = options.range.bounds(detection);
+    let text = match &detection.aggregate {
+        None => plain(&mut writer, bounds),
+        Some(aggregate) => aggregate::render(&mut writer, aggregate, bounds),
+    };
+    if !writer.problems.is_empty() {
+        return Err(writer.problems);
+    }
+    let text = text.map_err(|problem| vec![problem])?.trim_end().to_owned();
+    Ok(Rendered { text, assumptions: writer.assumptions })
+}
+
+/// A rule without aggregate. Matches do not depend on earlier events, so only the reported part of the range is read.
+fn plain(writer: &mut Writer<'_>, bounds: Bounds) -> Result<String, Diagnostic> {
+    let base = base_search(writer, bounds.report_from.unwrap_or(bounds.earliest), bounds.latest);
+    let columns = columns(writer, &writer.detection.columns);
+    let mut commands = writer.prepare.clone();
+    commands.extend(base.filter);
+    commands.extend(columns);
+    writer.templates.envelope("query.j2", json!({ "search": base.search, "commands": commands }))
+}
+
+/// The output columns under our names: `eval` for each that has another name on Splunk, then `table`.
+fn columns(writer: &mut Writer<'_>, columns: &[Column]) -> Vec<String> {
+    let mut sources = Vec::new();
+    for column in columns {
+        sources.extend(writer.single(&column.field, column.span).map(|(located, eval)| (column, located.platform, eval)));
+    }
+    if sources.len() < columns.len() || columns.is_empty() {
+        return Vec::new();
+    }
+    let names: BTreeSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let (mut saved, mut commands) = (Vec::new(), Vec::new());
+    for (column, platform, eval) in sources {
+        let target = quote::list_name(&column.name).unwrap_or_else(|| column.name.clone());
+        if platform == column.name {
+            continue;
+        }
+        // A source that another column overwrites is kept under a name of its own first.
+        if names.contains(platform.as_str()) {
+            let helper = writer.helper(&column.name);
+            saved.push(writer.op("assign", &[&helper, &eval]));
+            commands.push(writer.op("assign", &[&target, &helper]));
+        } else {
+            commands.push(writer.op("assign", &[&target, &eval]));
+        }
+    }
+    let list: Vec<String> = columns.iter().map(|column| quote::list_name(&column.name).unwrap_or_else(|| column.name.clone())).collect();
+    saved.extend(commands);
+    saved.push(format!("table {}", list.join(", ")));
+    saved
+}
+
+/// The base search, and the `where` that says the rest of the condition.
+struct Base {
+    search: String,
+    filter: Option<String>,
+}
+
+/// Each part of the condition stands in the base search if that can say it; otherwise a weaker form of it may stand there.
+fn base_search(writer: &mut Writer<'_>, earliest: i64, latest: i64) -> Base {
+    let mut origin = origin(writer);
+    let (from, to) = (time_modifier(writer, earliest), time_modifier(writer, latest));
+    origin.push(format!("earliest={from} latest={to}"));
+    let condition = &writer.detection.condition;
+    let parts = if let Condition::All(parts) = condition { parts.as_slice() } else { std::slice::from_ref(condition) };
+    let (mut lines, mut filters) = (vec![origin.join(" ")], Vec::new());
+    for part in parts {
+        let searched = writer.search(part);
+        lines.extend(searched.implied.map(Fragment::closed));
+        if searched.exact.is_none() {
+            filters.extend(writer.filter(part));
+        }
+    }
+    let flat = lines.join(" ");
+    let whole = flat.len() <= WIDTH && !flat.contains('\n');
+    let search = if whole { flat } else { indent(&lines.join("\n")) };
+    let filter = (!filters.is_empty()).then(|| format!("where {}", indent(&Fragment::join(filters, Joint::And).text)));
+    Base { search, filter }
+}
+
+/// `index=… sourcetype=… source=…`
+fn origin(writer: &mut Writer<'_>) -> Vec<String> {
+    let source = &writer.detection.log_source;
+    let Some(SplOrigin { index, sourcetype, source }) = &source.spl else {
+        if !source.open {
+            let message = format!("the log source `{}` has no place on Splunk", source.id.path());
+            let help = "add `spl` with an index and a source type to the log source, or to a site file";
+            writer.problems.push(Diagnostic::error(E0403, Span::default(), message).help(help));
+        }
+        return Vec::new();
+    };
+    let quoted = |value: &String| format!("\"{}\"", quote::escape(value));
+    let plain = |value: &String| {
+        let word = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c));
+        if word { value.clone() } else { quoted(value) }
+    };
+    let lists = [
+        ("index", index.iter().map(plain).collect::<Vec<_>>()),
+        ("sourcetype", sourcetype.iter().map(quoted).collect()),
+        ("source", source.iter().map(quoted).collect()),
+    ];
+    let member = |(name, values): (&str, Vec<String>)| match values.as_slice() {
+        [] => None,
+        [value] => Some(writer.op("search_equals", &[name, value])),
+        values => Some(writer.op("search_in", &[name, &layout::list(values)])),
+    };
+    lists.into_iter().filter_map(member).collect()
+}
+
+/// Milliseconds before now as a time modifier. Days are written in hours: a day can have 23 or 25 of them.
+fn time_modifier(writer: &mut Writer<'_>, milliseconds: i64) -> String {
+    if milliseconds == 0 { "now".to_owned() } else { format!("-{}", span_text(writer, milliseconds, Span::default())) }
+}
+
+/// `10m`: a length in the largest unit that fits.
+fn span_text(writer: &mut Writer<'_>, milliseconds: i64, span: Span) -> String {
+    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    match units.into_iter().find(|(unit, _)| milliseconds % unit == 0) {
+        Some((unit, name)) => format!("{}{name}", milliseconds / unit),
+        None => {
+            refuse_fraction(writer, span);
+            String::new()
+        }
+    }
+}
+
+/// A length in whole seconds.
+fn seconds(writer: &mut Writer<'_>, milliseconds: i64, span: Span) -> String {
+    if milliseconds % 1000 != 0 {
+        refuse_fraction(writer, span);
+    }
+    (milliseconds / 1000).to_string()
+}
+
+fn refuse_fraction(writer: &mut Writer<'_>, span: Span) {
+    writer.refuse(span, "a length of time with a fraction of a second", "use whole seconds");
+}
+
+/// The field that a binding reads, or the one that it is extracted from.
+fn place_name(binding: &Binding) -> String {
+    match &binding.place {
+        Place::Column { name, .. } => name.clone(),
+        Place::Json { column, .. } | Place::Element { column, .. } => column.clone(),
+    }
 }
