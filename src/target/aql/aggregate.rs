@@ -206,7 +206,9 @@ fn choice(writer: &Writer<'_>, condition: &Clause, yes: &str, no: &str, indent: 
     if !block.contains('\n') && line.len() <= 100 {
         return line;
     }
-    writer.spell("choose", &[&format!("{block}\n{}", " ".repeat(indent - 1)), yes, no])
+    let here = " ".repeat(indent - 1);
+    let between = if yes.contains('\n') { format!("\n{here}") } else { String::new() };
+    writer.spell("choose", &[&format!("{block}\n{here}"), &format!("{yes}{between}"), no])
 }
 
 /// MIN, MAX and AVG of the events that count.

@@ -89,8 +89,8 @@ impl<'a> Writer<'a> {
         if line.len() <= 100 && !line.contains('\n') {
             return line;
         }
-        let condition = condition.block(self.templates, 6);
-        self.spell("choose", &[&format!("{condition}\n     "), &format!("{yes}\n     "), no])
+        let (condition, yes, no) = (condition.block(self.templates, 6), deeper(yes), deeper(no));
+        self.spell("choose", &[&format!("{condition}\n     "), &format!("{yes}\n     "), &no])
     }
 
     /// Refuses something.
@@ -128,6 +128,11 @@ impl<'a> Writer<'a> {
         let values = field.aql.as_ref().map_or(&[][..], |binding| &binding.values);
         Some(Property { field, text, kind: kind(field, name, column), values, always: names::is_always_filled(name) })
     }
+}
+
+/// The same text with its further lines moved to the right.
+pub fn deeper(text: &str) -> String {
+    text.replace('\n', "\n  ")
 }
 
 /// The property's name and the type of the column, if the field has one.
@@ -182,7 +187,7 @@ impl Property<'_> {
             .iter()
             .map(|(ours, theirs)| writer.spell("translation", &[&names::literal(theirs), &names::literal(ours)]))
             .collect();
-        writer.spell("translate", &[&text, &cases.join(" "), &text])
+        format!("({})", writer.spell("translate", &[&text, &cases.join(" "), &text]))
     }
 
     /// Its value as it is shown: our values, the type as it is.
