@@ -289,4 +289,5 @@ codes! {
     S015 "Sigma: parts of a moment are taken in UTC"
     S016 "Sigma: a list-valued field matches when one of its elements does"
     S017 "Sigma: events of one instant count as ordered"
+    S018 "Sigma: keyword is searched in the raw event"
 }

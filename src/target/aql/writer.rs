@@ -83,9 +83,14 @@ impl<'a> Writer<'a> {
         self.test("is_missing", &[value])
     }
 
-    /// `(IF condition THEN yes ELSE no)`, broken into lines if it is long.
+    /// `IF condition THEN yes ELSE no`, broken into lines if it is long.
     pub fn choose(&self, condition: &Clause, yes: &str, no: &str) -> String {
-        self.spell("choose", &[&condition.line(self.templates), yes, no])
+        let line = self.spell("choose", &[&condition.line(self.templates), yes, no]);
+        if line.len() <= 100 && !line.contains('\n') {
+            return line;
+        }
+        let condition = condition.block(self.templates, 6);
+        self.spell("choose", &[&format!("{condition}\n     "), &format!("{yes}\n     "), no])
     }
 
     /// Refuses something.
@@ -146,6 +151,7 @@ fn kind(field: &Field, name: &str, column: ColumnType) -> Kind {
     }
     match column {
         ColumnType::Integer => Kind::Whole,
+        ColumnType::Real if field.kind == FieldType::Integer => Kind::Whole,
         ColumnType::Real => Kind::Real,
         ColumnType::Boolean => Kind::Boolean,
         ColumnType::Time => Kind::Time,
