@@ -374,7 +374,7 @@ impl Writer<'_> {
             }
         }
         let mapped = six.iter().any(|network| holds_mapped_addresses(network));
-        if let (true, Some(last)) = (mapped, parts.pop()) {
+        if mapped && let Some(last) = parts.pop() {
             let colon = self.op("contains", &[&text, &text_literal(":")]);
             parts.push(Doc::all([Doc::leaf(colon), last]));
         }
