@@ -100,8 +100,12 @@ struct Lowering<'a, 'd> {
 
 fn resolve_log_source(spec: &Spec, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) -> Arc<LogSource> {
     let reference = &spec.log_source.value;
+    let defined = |log_source: LogSource| match &reference.definition {
+        Some(written) => LogSource { definition: Some(written.value.clone()), ..log_source },
+        None => log_source,
+    };
     if let Some(found) = surroundings.log_source(&reference.id) {
-        return found;
+        return if reference.definition.is_none() { found } else { Arc::new(defined(LogSource::clone(&found))) };
     }
     let path = reference.id.path();
     let names = surroundings.log_source_names();
@@ -109,7 +113,7 @@ fn resolve_log_source(spec: &Spec, surroundings: &dyn Surroundings, diagnostics:
     let help = did_you_mean(&path, names.iter().map(String::as_str))
         .unwrap_or("describe it in `logsources/`, or check the names that the queries use".into());
     diagnostics.push(Diagnostic::warning(W0203, spec.log_source.span, message).help(help));
-    Arc::new(LogSource::open(reference.id.clone()))
+    Arc::new(defined(LogSource::open(reference.id.clone())))
 }
 
 fn fill_lists(spec: &Spec, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) -> Vec<List> {

@@ -321,6 +321,7 @@ impl Raised<'_> {
     fn actual(&self, detection: &Detection, name: &str) -> Result<Actual, Option<String>> {
         match (&self.alert.body, &self.event) {
             (AlertBody::Row(row), _) => row.column(name).map(Actual::Value).ok_or_else(|| did_you_mean(name, columns(row))),
+            (AlertBody::Event(_), _) if is_time(detection, name) => Ok(Actual::Value(Value::Timestamp(self.alert.time as f64))),
             (AlertBody::Event(shown), event) => {
                 let column = shown.get(name).cloned();
                 let field = || event.and_then(|event| field_json(detection, &event, name));
@@ -336,11 +337,14 @@ fn columns(row: &Row) -> impl Iterator<Item = &str> {
     named.map(|(name, _)| name.as_str()).chain(["window_start", "window_end", "count"])
 }
 
+/// Whether a name is that of the time field, or of a column that shows it.
+fn is_time(detection: &Detection, name: &str) -> bool {
+    let time = &detection.log_source.time.name;
+    name == time || detection.columns.iter().any(|column| column.name == name && column.field.name == *time)
+}
+
 /// A field of the event that raised an alert: by our name, else by the event's own key.
 fn field_json(detection: &Detection, event: &Event<'_>, name: &str) -> Option<Json> {
-    if name == detection.log_source.time.name {
-        return Some(moment::text(event.time).into());
-    }
     let field = detection.log_source.field(name).map(|field| event.shown(&field));
     field.or_else(|| event.fields.get(name).cloned())
 }

@@ -3,6 +3,7 @@
 use super::{Binding, ColumnType, ElementPath, EventPath, Field, FieldType, LogSource, Place, TimeFormat};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0701};
 use crate::source::Span;
+use crate::yaml::Number;
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -142,8 +143,10 @@ fn fits(kind: FieldType, format: Option<TimeFormat>, value: &Value) -> bool {
     match kind {
         FieldType::Any => true,
         FieldType::Text => !value.is_object(),
-        FieldType::Integer => value.is_i64() || value.is_u64(),
-        FieldType::Number => value.is_number(),
+        FieldType::Integer => {
+            value.is_i64() || value.is_u64() || text.is_some_and(|text| Number::parse(text).is_some_and(|n| n.is_integer()))
+        }
+        FieldType::Number => value.is_number() || text.is_some_and(|text| Number::parse(text).is_some()),
         FieldType::Boolean => value.is_boolean(),
         FieldType::Ip => text.is_some_and(|text| text.parse::<IpAddr>().is_ok()),
         FieldType::Timestamp => match format {

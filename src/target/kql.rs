@@ -102,7 +102,7 @@ pub const OPERATORS: &[Signature] = &[
     ("maximum_if", &["value", "condition"]),
     ("values_if", &["value", "condition"]),
     ("ranked_if", &["value", "condition"]),
-    ("nearest_rank", &["list", "rank"]),
+    ("nearest_rank", &["list", "numerator", "denominator", "below"]),
     ("length", &["list"]),
     ("elements", &["list", "missing"]),
     ("apply", &["element", "elements", "columns"]),
@@ -205,7 +205,7 @@ fn output_column(writer: &mut Writer<'_>, column: &Column) -> String {
     let name = writer.output_name(&column.name, column.span);
     if column.field.list
         && let Some(Located::Item(item)) = writer.locate(&column.field, column.span)
-        && item.chosen.is_none()
+        && item.operand.raw == writer.item_name(item.list)
     {
         return assignment(&name, writer.list_value(item.list));
     }

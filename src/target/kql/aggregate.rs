@@ -4,7 +4,7 @@
 use super::absence::used_selections;
 use super::expression::{Columns, Computed, Kind, Scope, SelectionNames};
 use super::layout::Doc;
-use super::spelling::{name, number_literal, text_literal, timespan_literal};
+use super::spelling::{name, text_literal, timespan_literal};
 use super::writer::Writer;
 use crate::detection::{Aggregate, Condition, GroupKey, Label, Measure, MeasureFunction, SortKey, Window};
 use crate::diagnostic::{Diagnostic, E0401, K003, K004};
@@ -273,7 +273,9 @@ impl Writer<'_> {
         self.assume(K004, measure.span, message);
         let ranked = self.fresh(&format!("_ranked_{}", measure.name));
         let list = self.op("ranked_if", &[&argument.text, &counts.lines(self.templates, 12)]);
-        let element = self.op("nearest_rank", &[&ranked, &number_literal(rank)]);
+        let (numerator, denominator) = share(rank);
+        let [numerator, below, denominator] = [numerator, denominator - 1, denominator].map(|number| number.to_string());
+        let element = self.op("nearest_rank", &[&ranked, &numerator, &denominator, &below]);
         let cast = match argument.kind {
             Kind::Whole => self.op("whole_of", &[&element]),
             Kind::Moment => self.op("moment_of", &[&element]),
@@ -503,6 +505,17 @@ impl Writer<'_> {
         let sorted = self.op(direction, &[&value]);
         if kind == Kind::Text && !descending { vec![self.op("empty_last", &[column]), sorted] } else { vec![sorted] }
     }
+}
+
+/// A percentage as a reduced fraction, so that ranks are computed in whole numbers.
+fn share(percent: f64) -> (u64, u64) {
+    let (mut numerator, mut denominator) = ((percent * 1e6).round() as u64, 100_000_000);
+    for prime in [2, 5] {
+        while numerator % prime == 0 && denominator % prime == 0 {
+            (numerator, denominator) = (numerator / prime, denominator / prime);
+        }
+    }
+    (numerator, denominator)
 }
 
 fn zero(kind: Kind) -> &'static str {

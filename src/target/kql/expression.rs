@@ -111,7 +111,7 @@ impl Writer<'_> {
                 Computed::literal(signed(timespan_literal(*milliseconds)), Kind::Span, *milliseconds != 0)
             }
             ExpressionKind::Field(field) => self.field_value(field, expression.value_type, expression.span),
-            ExpressionKind::Column(reference) => column(*reference, scope.columns),
+            ExpressionKind::Column(reference) => self.read_as(column(*reference, scope.columns), expression.value_type),
             ExpressionKind::Negate(inner) => {
                 let inner = self.value(inner, scope);
                 Computed::new(format!("(-{})", inner.text), inner.kind, inner.nullable)
@@ -281,6 +281,9 @@ impl Writer<'_> {
                 let values: Vec<Computed> = arguments.iter().map(|argument| self.value(argument, scope)).collect();
                 let values = self.unify(values);
                 let nullable = values.iter().all(|value| value.nullable);
+                if values.iter().any(|value| value.event_text) {
+                    self.assume(K003, span, "empty text in a field that an expression reads counts as missing".to_owned());
+                }
                 let kind = values.first().map_or(Kind::Real, |value| value.kind);
                 let list: Vec<&str> = values.iter().map(|value| value.text.as_str()).collect();
                 Computed::new(self.op("first_present", &[&list.join(", ")]), kind, nullable)
@@ -344,6 +347,19 @@ impl Writer<'_> {
     pub fn field_value(&mut self, field: &Field, wanted: Type, span: Span) -> Computed {
         let Some(operand) = self.single(field, span) else { return Computed::column("\"\"", Kind::Text, true) };
         self.operand_value(&operand, wanted, span)
+    }
+
+    /// A column as the type that an expression needs: a key may hold a number as text.
+    fn read_as(&mut self, value: Computed, wanted: Type) -> Computed {
+        let text = Operand { raw: value.text.clone(), stored: Stored::Text, kind: FieldType::Any, time: false, values: Vec::new() };
+        match (wanted, value.kind) {
+            (Type::Number, Kind::Text) => Computed::new(self.number_of(&text).0, Kind::Real, true),
+            (Type::Timestamp, Kind::Text) => Computed::new(self.op("moment_of", &[&text.raw]), Kind::Moment, true),
+            (Type::Text, Kind::Whole) => Computed::new(self.op("text_of", &[&value.text]), Kind::Text, value.nullable),
+            (Type::Text, Kind::Real) => Computed::new(self.op("text_of_real", &[&value.text]), Kind::Text, value.nullable),
+            (Type::Text, Kind::Boolean) => Computed::new(self.op("text_of_boolean", &[&value.text]), Kind::Text, value.nullable),
+            (Type::Number | Type::Timestamp | Type::Text | Type::Boolean | Type::Duration | Type::Texts, _) => value,
+        }
     }
 
     /// Where a field that holds one value is read in the row; an element of a list is first fetched into a helper column.

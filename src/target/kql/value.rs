@@ -103,33 +103,31 @@ impl Writer<'_> {
                 let column = self.column_name(name, span)?;
                 match (field.list, kind) {
                     (true, ColumnType::Dynamic) => {
-                        let list = self.list(name, &column, None);
+                        let list = self.list(&column, None);
                         Located::Item(Item { list, operand: operand(self.item_name(list), Stored::Json), chosen: None })
                     }
                     (true, ColumnType::Text | ColumnType::Address) => {
                         let json = json_of(self, &column);
-                        let list = self.list(name, &json, Some(&column));
+                        let list = self.list(&json, Some(&column));
                         Located::Item(Item { list, operand: operand(self.item_name(list), Stored::Json), chosen: None })
                     }
                     (_, kind) => Located::Row(operand(column, stored(*kind))),
                 }
             }
             Place::Json { column, text, path } => {
-                let name = self.column_name(column, span)?;
-                let whole = if *text { json_of(self, &name) } else { name };
                 let path: String = path.iter().map(|step| member(step)).collect();
-                let value = format!("{whole}{path}");
                 if field.list {
-                    let list = self.list(&format!("{column}{path}"), &value, None);
-                    Located::Item(Item { list, operand: operand(self.item_name(list), Stored::Json), chosen: None })
+                    let list = self.json_list(column, *text, span)?;
+                    let value = format!("{}{path}", self.item_name(list));
+                    Located::Item(Item { list, operand: operand(value, Stored::Json), chosen: None })
                 } else {
-                    Located::Row(operand(value, Stored::Json))
+                    let name = self.column_name(column, span)?;
+                    let whole = if *text { json_of(self, &name) } else { name };
+                    Located::Row(operand(format!("{whole}{path}"), Stored::Json))
                 }
             }
             Place::Element { column, text, key, equals, value } => {
-                let name = self.column_name(column, span)?;
-                let (whole, empty) = if *text { (json_of(self, &name), Some(&*name)) } else { (name.clone(), None) };
-                let list = self.list(column, &whole, empty);
+                let list = self.json_list(column, *text, span)?;
                 let item = self.item_name(list);
                 let key = self.op("text_of", &[&format!("{item}{}", member(key))]);
                 let chosen = self.equals_ignoring_case(&key, equals);
@@ -137,6 +135,16 @@ impl Writer<'_> {
                 Located::Item(Item { list, operand, chosen: Some(chosen) })
             }
         })
+    }
+
+    /// The list in a JSON column, or at a place in it (`Column.member`).
+    fn json_list(&mut self, place: &str, text: bool, span: Span) -> Option<usize> {
+        let (column, path) = list_place(place);
+        let name = self.column_name(column, span)?;
+        let path: String = path.map(member).collect();
+        let whole = if text { format!("{}{path}", json_of(self, &name)) } else { format!("{name}{path}") };
+        let empty = text.then_some(&*name).filter(|_| path.is_empty());
+        Some(self.list(&whole, empty))
     }
 
     /// A column's name as it stands in a query.
@@ -169,7 +177,7 @@ impl Writer<'_> {
             return Some(text);
         }
         let pair = |(ours, theirs): &(String, String)| {
-            let condition = self.op("equals_cased", &[&text, &text_literal(theirs)]);
+            let condition = self.op("equals", &[&text, &text_literal(theirs)]);
             format!("{condition}, {}", text_literal(ours))
         };
         let pairs: Vec<String> = operand.values.iter().map(pair).collect();
@@ -237,6 +245,12 @@ impl Writer<'_> {
             self.op("equals", &[text, &text_literal(literal)])
         }
     }
+}
+
+/// The column of a list's place, and the members on the way to the list.
+pub fn list_place(place: &str) -> (&str, impl Iterator<Item = &str>) {
+    let mut parts = place.split('.');
+    (parts.next().unwrap_or_default(), parts)
 }
 
 fn json_of(writer: &Writer<'_>, column: &str) -> String {

@@ -33,7 +33,6 @@ pub struct Writer<'a> {
 
 /// A list whose elements are looked at.
 pub struct List {
-    key: String,
     value: String,
     empty: Option<String>,
     item: String,
@@ -97,13 +96,13 @@ impl<'a> Writer<'a> {
         candidate
     }
 
-    /// The list with this key, new or known. `empty` is the text column whose '' means no list.
-    pub fn list(&mut self, key: &str, value: &str, empty: Option<&str>) -> usize {
-        if let Some(known) = self.lists.iter().position(|list| list.key == key && list.value == value) {
+    /// A list, new or known. `empty` is the text column whose '' means no list.
+    pub fn list(&mut self, value: &str, empty: Option<&str>) -> usize {
+        if let Some(known) = self.lists.iter().position(|list| list.value == value) {
             return known;
         }
         let item = self.fresh("_item");
-        let list = List { key: key.to_owned(), value: value.to_owned(), empty: empty.map(str::to_owned), item, outputs: Vec::new() };
+        let list = List { value: value.to_owned(), empty: empty.map(str::to_owned), item, outputs: Vec::new() };
         self.lists.push(list);
         self.lists.len() - 1
     }

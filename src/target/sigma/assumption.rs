@@ -2,7 +2,7 @@
 
 use super::correlation::plain_field;
 use crate::detection::{Aggregate, Detection, Item, MeasureFunction, Modifier, RegexTest, SelectionBody, Subject, ValueTest, Window};
-use crate::diagnostic::{S007, S008, S010, S011, S012, S013, S014, S015, S016, S017};
+use crate::diagnostic::{S007, S008, S010, S011, S012, S013, S014, S015, S016, S017, S018};
 use crate::expression::ExpressionKind;
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
@@ -41,6 +41,10 @@ fn items<'a>(body: &'a SelectionBody, visit: &mut impl FnMut(&'a Item)) {
 
 fn of_item(item: &Item, found: &mut Vec<Deviation>) {
     let name = &item.written;
+    if item.field.is_none() {
+        let message = "a keyword is found in the raw event exactly if it stands in one of its values";
+        found.push(Deviation::new(S018, item.span, message));
+    }
     if item.values.contains(&Value::Null) {
         let message = format!("`{name}: null` matches a field that is missing as well as one that is null");
         found.push(Deviation::new(S013, item.span, message));

@@ -14,27 +14,44 @@ const RESERVED: [&str; 9] = ["and", "or", "not", "of", "all", "any", "them", "co
 /// The text of [`Formula::Everything`] is empty.
 pub fn formula_text(formula: &Formula, selections: &[Selection]) -> String {
     let names: Vec<&str> = selections.iter().map(|selection| selection.name.as_str()).collect();
-    text(formula, &names)
+    text(formula, &names, Parentheses::Needed)
+}
+
+/// How many parentheses a condition gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parentheses {
+    /// Only those that change the tree: `a and b or c`.
+    Needed,
+    /// Also around every `and` inside of an `or`, as rules are usually written: `(a and b) or c`.
+    Usual,
 }
 
 /// The same over plain names.
-pub(super) fn text(formula: &Formula, names: &[&str]) -> String {
-    let group = |part: &Formula| match part {
-        Formula::And(_) | Formula::Or(_) => format!("({})", text(part, names)),
-        Formula::Everything | Formula::Selection(_) | Formula::Not(_) | Formula::Quantified { .. } => text(part, names),
-    };
-    let operand = |part: &Formula| match part {
-        Formula::And(_) => text(part, names),
-        Formula::Everything | Formula::Selection(_) | Formula::Not(_) | Formula::Or(_) | Formula::Quantified { .. } => group(part),
+pub(super) fn text(formula: &Formula, names: &[&str], style: Parentheses) -> String {
+    let join = |parts: &[Formula], word: &str| {
+        let part = |part: &Formula| {
+            let bare = matches!(part, Formula::And(_)) && word == " or " && style == Parentheses::Needed;
+            operand(part, names, style, !bare)
+        };
+        parts.iter().map(part).collect::<Vec<_>>().join(word)
     };
     match formula {
         Formula::Everything => String::new(),
         Formula::Selection(index) => names.get(*index).copied().unwrap_or_default().to_owned(),
-        Formula::Not(inner) => format!("not {}", group(inner)),
-        Formula::And(parts) => parts.iter().map(group).collect::<Vec<_>>().join(" and "),
-        Formula::Or(parts) => parts.iter().map(operand).collect::<Vec<_>>().join(" or "),
+        Formula::Not(inner) => format!("not {}", operand(inner, names, style, true)),
+        Formula::And(parts) => join(parts, " and "),
+        Formula::Or(parts) => join(parts, " or "),
         Formula::Quantified { count: Quantity::All, pattern, .. } => format!("all of {pattern}"),
         Formula::Quantified { count: Quantity::AtLeast(count), pattern, .. } => format!("{count} of {pattern}"),
+    }
+}
+
+fn operand(part: &Formula, names: &[&str], style: Parentheses, grouped: bool) -> String {
+    match part {
+        Formula::And(_) | Formula::Or(_) if grouped => format!("({})", text(part, names, style)),
+        Formula::Everything | Formula::Selection(_) | Formula::Not(_) | Formula::And(_) | Formula::Or(_) | Formula::Quantified { .. } => {
+            text(part, names, style)
+        }
     }
 }
 
@@ -114,7 +131,7 @@ pub(super) fn portable_names(written: &[&str]) -> Vec<String> {
 fn portable(name: &str) -> String {
     let clean = spelled(name);
     let digits = clean.bytes().all(|byte| byte.is_ascii_digit());
-    let prefix = if digits || clean.starts_with("not") || RESERVED.contains(&clean.as_str()) { "sel_" } else { "" };
+    let prefix = if digits || clean.starts_with("not") || RESERVED.contains(&clean.as_str()) { "is_" } else { "" };
     format!("{prefix}{clean}")
 }
 
@@ -145,7 +162,7 @@ pub(super) fn resolve(formula: &Formula, names: &[String]) -> Option<Formula> {
 
 fn portable_pattern(pattern: &str) -> String {
     let clean: String = pattern.split('*').map(spelled).collect::<Vec<_>>().join("*");
-    if clean.starts_with("not") { format!("sel_{clean}") } else { clean }
+    if clean.starts_with("not") { format!("is_{clean}") } else { clean }
 }
 
 /// Whether readers agree that a pattern means these selections: names with a leading `_` may or may not take part,
@@ -193,6 +210,7 @@ fn combinations(selections: &[usize], number: usize) -> Option<Vec<Vec<usize>>> 
             return None;
         }
     }
+    chosen.sort_unstable();
     (number > 0 && !chosen.is_empty()).then_some(chosen)
 }
 
@@ -278,23 +296,26 @@ mod tests {
         let mut state = 1;
         for round in 0..2000 {
             let formula = draw(round % 5, &mut state);
-            let written = text(&formula, &NAMES);
-            assert_eq!(read(&written), formula, "{written}");
+            for style in [Parentheses::Needed, Parentheses::Usual] {
+                let written = text(&formula, &NAMES, style);
+                assert_eq!(read(&written), formula, "{written}");
+            }
         }
     }
 
     #[test]
     fn parentheses_stand_only_where_they_must() {
         let formula = Formula::And(vec![one(0), Formula::Not(Box::new(quantified(Quantity::AtLeast(1), "sel_*", &[2, 3])))]);
-        assert_eq!(text(&formula, &NAMES), "a and not 1 of sel_*");
+        assert_eq!(text(&formula, &NAMES, Parentheses::Needed), "a and not 1 of sel_*");
         let formula = Formula::Or(vec![Formula::And(vec![one(0), one(1)]), Formula::Not(Box::new(Formula::Or(vec![one(2), one(3)])))]);
-        assert_eq!(text(&formula, &NAMES), "a and b or not (sel_x or sel_y)");
+        assert_eq!(text(&formula, &NAMES, Parentheses::Needed), "a and b or not (sel_x or sel_y)");
+        assert_eq!(text(&formula, &NAMES, Parentheses::Usual), "(a and b) or not (sel_x or sel_y)");
     }
 
     #[test]
     fn names_that_readers_misunderstand_are_replaced() {
-        let names = portable_names(&["notepad", "sel_notepad", "a-b", "a.b", "a_b", "them", "12", "größe", "x"]);
-        assert_eq!(names, ["sel_notepad_2", "sel_notepad", "a_b_2", "a_b_3", "a_b", "sel_them", "sel_12", "gr__e", "x"]);
+        let names = portable_names(&["notepad", "is_notepad", "a-b", "a.b", "a_b", "them", "12", "größe", "x"]);
+        assert_eq!(names, ["is_notepad_2", "is_notepad", "a_b_2", "a_b_3", "a_b", "is_them", "is_12", "gr__e", "x"]);
     }
 
     #[test]
@@ -302,12 +323,12 @@ mod tests {
         let resolved = |count, pattern: &str, selections: &[usize], written: &[&str]| {
             let names = portable_names(written);
             let formula = resolve(&quantified(count, pattern, selections), &names).expect("short enough");
-            text(&formula, &names.iter().map(String::as_str).collect::<Vec<_>>())
+            text(&formula, &names.iter().map(String::as_str).collect::<Vec<_>>(), Parentheses::Needed)
         };
         let once = Quantity::AtLeast(1);
         assert_eq!(resolved(once, "sel-*", &[0, 1], &["sel-a", "sel-b", "other"]), "1 of sel_*");
         assert_eq!(resolved(once, "sel-*", &[0, 1], &["sel-a", "sel-b", "sel_c"]), "sel_a or sel_b");
-        assert_eq!(resolved(once, "not*", &[0, 1], &["note", "notepad"]), "1 of sel_not*");
+        assert_eq!(resolved(once, "not*", &[0, 1], &["note", "notepad"]), "1 of is_not*");
         assert_eq!(resolved(Quantity::All, "them", &[0, 1], &["a", "b"]), "all of them");
         assert_eq!(resolved(Quantity::All, "*", &[0, 1], &["a", "_b"]), "a and _b");
         assert_eq!(resolved(Quantity::All, "them", &[0], &["a", "_b"]), "all of them");

@@ -27,7 +27,6 @@ impl<'a> Writer<'a> {
     /// The name of a field in the product's own event.
     pub fn field(&mut self, field: &Field, span: Span) -> String {
         match &field.event {
-            EventPath::Path(_) if self.log_source.open => field.name.clone(),
             EventPath::Path(path) => path.join("."),
             EventPath::Element(element) => {
                 let list = element.list.join(".");
