@@ -271,15 +271,19 @@ impl<'a> Writer<'a> {
         let name = self.eval_field(field, span)?;
         match format {
             TimeFormat::EpochSeconds if field.platform == "_time" => Some(name),
-            TimeFormat::EpochSeconds => Some(self.op("number", &[&name])),
             TimeFormat::EpochMilliseconds => Some(self.op("divide", &[&self.op("number", &[&name]), "1000"])),
-            TimeFormat::Iso8601 => {
+            // A field that holds a time may hold it in seconds, or still as it was written.
+            TimeFormat::EpochSeconds | TimeFormat::Iso8601 => {
                 let key = format!("\u{1}{}", field.name);
                 if let Some(Some(known)) = self.located.get(&key) {
                     return Some(known.platform.clone());
                 }
                 let helper = self.helper(&format!("{}_time", field.name));
                 self.prepare.push(moment::from_iso_8601(&name, &helper));
+                if format == TimeFormat::EpochSeconds {
+                    let seconds = self.op("coalesce", &[&self.op("number", &[&name]), &helper]);
+                    self.prepare.push(self.op("assign", &[&helper, &seconds]));
+                }
                 self.located.insert(key, Some(Located { platform: helper.clone(), ..field.clone() }));
                 Some(helper)
             }
