@@ -97,7 +97,12 @@ impl Plan {
             let own = !sliding && !read_later && !key.name.starts_with('_') && eval_name(&key.name).as_ref() == Some(&key.name);
             let name = if own { key.name.clone() } else { writer.helper(&key.name) };
             let filled = writer.op("coalesce", &[&source, "\"\""]);
-            let filled = if key.lower { writer.op("lower", &[&filled]) } else { filled };
+            let filled = if key.lower {
+                writer.assume_lower(&key.field.name, key.span);
+                writer.op("lower", &[&filled])
+            } else {
+                filled
+            };
             let marked = writer.op("join", &["\"=\"", &filled]);
             self.prepare.push(writer.op("assign", &[&name, &marked]));
             self.keys.push(name);

@@ -90,11 +90,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Case is ignored in a text that is not ASCII.
+    /// Case is ignored in a text that has letters beyond ASCII.
     pub fn assume_folding(&mut self, name: &str, text: &str, span: Span) {
-        if !text.is_ascii() {
-            self.assume(P007, span, format!("Splunk ignores the case of the characters beyond ASCII that `{name}` is tested for"));
+        let cased = |c: char| !c.is_ascii() && (c.to_lowercase().ne([c]) || c.to_uppercase().ne([c]));
+        if text.chars().any(cased) {
+            self.assume(P007, span, format!("Splunk ignores the case of the letters beyond ASCII that `{name}` is tested for"));
         }
+    }
+
+    /// Values of the event are turned to lower case.
+    pub fn assume_lower(&mut self, name: &str, span: Span) {
+        self.assume(P007, span, format!("`lower` in Splunk turns also the letters beyond ASCII in `{name}` to lower case"));
     }
 
     /// A new field of the query's own.
