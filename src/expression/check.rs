@@ -135,13 +135,11 @@ impl Checker<'_, '_> {
             WrittenKind::Negate(inner) => {
                 let inner = self.value(inner)?;
                 let inner = if inner.value_type == Type::Text { coerce(inner, Type::Number) } else { inner };
-                match inner.value_type {
-                    Type::Number | Type::Duration => {
-                        let value_type = inner.value_type;
-                        make(ExpressionKind::Negate(Box::new(inner)), value_type)
-                    }
-                    other => self.fail(Diagnostic::error(E0302, written.span, format!("{} has no negative", other.describe()))),
+                let value_type = inner.value_type;
+                if matches!(value_type, Type::Number | Type::Duration) {
+                    return make(ExpressionKind::Negate(Box::new(inner)), value_type);
                 }
+                self.fail(Diagnostic::error(E0302, written.span, format!("{} has no negative", value_type.describe())))
             }
             WrittenKind::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right, written.span),
             WrittenKind::Call(name, arguments, filter) => {
@@ -233,12 +231,10 @@ impl Checker<'_, '_> {
 
     /// `true` and `false` beside a field are its texts.
     fn operand(&mut self, written: &Written) -> Option<Expression> {
-        match written.kind {
-            WrittenKind::Boolean(value) => {
-                Some(Expression { kind: ExpressionKind::Text(value.to_string()), value_type: Type::Text, span: written.span })
-            }
-            _ => self.value(written),
+        if let WrittenKind::Boolean(value) = written.kind {
+            return Some(Expression { kind: ExpressionKind::Text(value.to_string()), value_type: Type::Text, span: written.span });
         }
+        self.value(written)
     }
 
     fn call(&mut self, name: &str, place: Span, arguments: &[Written], span: Span) -> Option<Expression> {

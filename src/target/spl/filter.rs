@@ -370,9 +370,12 @@ impl Writer<'_> {
 fn split(tests: &[ValueTest]) -> (Vec<&TextPattern>, Vec<&ValueTest>) {
     let (mut texts, mut others) = (Vec::new(), Vec::new());
     for test in tests {
-        match test {
-            ValueTest::Text(pattern) if equal_text(pattern).is_some() => texts.push(pattern),
-            test => others.push(test),
+        if let ValueTest::Text(pattern) = test
+            && equal_text(pattern).is_some()
+        {
+            texts.push(pattern);
+        } else {
+            others.push(test);
         }
     }
     (texts, others)
