@@ -10,6 +10,7 @@ mod condition;
 mod correlation;
 mod document;
 mod filter;
+mod portable;
 mod rule;
 mod selection;
 #[cfg(test)]
