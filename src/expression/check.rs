@@ -187,7 +187,12 @@ impl Checker<'_, '_> {
     fn arithmetic(&mut self, operator: Arithmetic, left: &Written, right: &Written, span: Span) -> Option<Expression> {
         let (left, right) = (self.value(left), self.value(right));
         let (left, right) = (left?, right?);
-        let (left, right) = (coerce(left, Type::Number), coerce(right, Type::Number));
+        let wanted = |other: Type| match (operator, other) {
+            (Arithmetic::Subtract, Type::Timestamp) => Type::Timestamp,
+            _ => Type::Number,
+        };
+        let (wanted_left, wanted_right) = (wanted(right.value_type), wanted(left.value_type));
+        let (left, right) = (coerce(left, wanted_left), coerce(right, wanted_right));
         use {Arithmetic as A, Type as T};
         let value_type = match (operator, left.value_type, right.value_type) {
             (_, T::Number, T::Number) => T::Number,

@@ -161,16 +161,15 @@ impl Writer<'_> {
         None
     }
 
-    /// A literal of ours, where the platform writes other values.
+    /// A literal of ours, where the platform writes other values; a value without a counterpart stands for itself.
     fn mapped_literal(&mut self, operand: &Operand, text: &str, cased: bool, equal: &mut Literals, span: Span) -> Option<Doc> {
         let same = |a: &str| if cased { a == text } else { lower(a) == lower(text) };
         let plain = Operand { values: Vec::new(), ..operand.clone() };
-        let theirs: Vec<&str> = operand.values.iter().filter(|(ours, _)| same(ours)).map(|(_, theirs)| theirs.as_str()).collect();
-        let hidden = operand.values.iter().any(|(ours, theirs)| same(theirs) && !same(ours));
-        if theirs.is_empty() && !hidden {
-            return self.literal(&plain, text, cased, equal, span);
-        }
-        let parts: Vec<Doc> = theirs.into_iter().filter_map(|theirs| self.literal(&plain, theirs, true, equal, span)).collect();
+        let theirs = operand.values.iter().filter(|(ours, _)| same(ours)).map(|(_, theirs)| theirs);
+        let parts: Vec<Doc> = theirs.filter_map(|theirs| self.literal(&plain, theirs, false, equal, span)).collect();
+        let replaced = operand.values.iter().any(|(_, theirs)| lower(theirs) == lower(text));
+        let itself = if replaced { None } else { self.literal(&plain, text, cased, equal, span) };
+        let parts: Vec<Doc> = parts.into_iter().chain(itself).collect();
         (!parts.is_empty()).then(|| Doc::any(parts))
     }
 
@@ -375,7 +374,7 @@ impl Writer<'_> {
             }
         }
         let mapped = six.iter().any(|network| holds_mapped_addresses(network));
-        if let (true, Some(last)) = (mapped, parts.pop()) {
+        if mapped && let Some(last) = parts.pop() {
             let colon = self.op("contains", &[&text, &text_literal(":")]);
             parts.push(Doc::all([Doc::leaf(colon), last]));
         }

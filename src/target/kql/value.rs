@@ -177,7 +177,7 @@ impl Writer<'_> {
             return Some(text);
         }
         let pair = |(ours, theirs): &(String, String)| {
-            let condition = self.op("equals_cased", &[&text, &text_literal(theirs)]);
+            let condition = self.op("equals", &[&text, &text_literal(theirs)]);
             format!("{condition}, {}", text_literal(ours))
         };
         let pairs: Vec<String> = operand.values.iter().map(pair).collect();
