@@ -11,6 +11,7 @@ mod correlation;
 mod document;
 mod element;
 mod filter;
+mod portable;
 mod rule;
 mod selection;
 #[cfg(test)]
