@@ -131,6 +131,8 @@ impl Writer<'_> {
                 self.whole(self.op("search_present", &[name]))
             }
             ValueTest::Network(network) => value(format!("\"{}\"", network_text(network))),
+            // a value that begins with `-` needs quotes, and whether a quoted one is compared as a number is not documented
+            ValueTest::Compare(_, number) if number.value < 0.0 => SearchedTest::default(),
             ValueTest::Compare(comparison, number) => {
                 self.assume_plain_numbers(field, span);
                 let form = self.op(search_operator(*comparison), &[name, &number_literal(&format_number(number.value))]);
