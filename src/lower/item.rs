@@ -356,6 +356,9 @@ impl Plan {
         for modifier in &self.rewrites {
             match modifier {
                 Modifier::Windash => {
+                    if bytes.is_some() {
+                        return Err("`windash` must come before the modifiers that encode".to_owned());
+                    }
                     let rewritten = variants.iter().map(|variant| encode::windash(variant)).collect::<Result<Vec<_>, _>>()?;
                     variants = rewritten.into_iter().flatten().collect();
                 }
@@ -373,7 +376,12 @@ impl Plan {
                     variants = encoded.into_iter().map(|text| vec![Segment::Literal(text)]).collect();
                 }
                 _ => {
-                    let [variant] = variants.as_slice() else { return Err(format!("`{}` does not fit after `windash`", modifier.name())) };
+                    if bytes.is_some() {
+                        return Err(format!("`{}` comes after another encoding", modifier.name()));
+                    }
+                    let [variant] = variants.as_slice() else {
+                        return Err(format!("`{}` encodes one text, not several: it must come first", modifier.name()));
+                    };
                     bytes = Some(encode::utf16(&plain(variant, modifier.name())?, *modifier));
                 }
             }

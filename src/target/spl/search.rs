@@ -117,8 +117,10 @@ impl Writer<'_> {
                 if short == number.text {
                     return value(number_literal(&short));
                 }
-                let implied = self.op("search_equals", &[name, &number_literal(&short)]);
-                SearchedTest { implied: Some(Fragment::atom(implied)), ..SearchedTest::default() }
+                // whether `=` compares amounts or texts here is not documented
+                let forms = [number_literal(&short), format!("\"{}\"", number.text)];
+                let forms = forms.map(|form| Fragment::atom(self.op("search_equals", &[name, &form])));
+                SearchedTest { implied: Some(Fragment::join(forms.to_vec(), Joint::Or)), ..SearchedTest::default() }
             }
             ValueTest::Boolean(boolean) => value(format!("\"{boolean}\"")),
             ValueTest::Absent => {
