@@ -267,7 +267,8 @@ impl Checker<'_, '_> {
             Function::Lower => &[Type::Text],
             Function::Coalesce => &[Type::Number, Type::Duration, Type::Timestamp, Type::Text],
         };
-        let known = arguments.iter().find(|a| !guessed(a)).map_or(allowed[0], |a| a.value_type);
+        let default = if function == Function::Coalesce { Type::Text } else { allowed[0] };
+        let known = arguments.iter().find(|a| !guessed(a)).map_or(default, |a| a.value_type);
         let wanted = if allowed.contains(&known) { known } else { allowed[0] };
         for argument in arguments.iter_mut() {
             *argument = coerce(argument.clone(), wanted);
@@ -286,14 +287,34 @@ impl Checker<'_, '_> {
     }
 }
 
+/// Whether nobody knows the type: a field of an open log source, or the first of several such fields that has a value.
 fn guessed(expression: &Expression) -> bool {
-    matches!(&expression.kind, ExpressionKind::Field(field) if field.kind == FieldType::Any)
+    match &expression.kind {
+        ExpressionKind::Field(field) => field.kind == FieldType::Any,
+        ExpressionKind::Call(Function::Coalesce, arguments) => arguments.iter().all(guessed),
+        ExpressionKind::Number(_)
+        | ExpressionKind::Text(_)
+        | ExpressionKind::Duration(_)
+        | ExpressionKind::Boolean(_)
+        | ExpressionKind::Selection(_)
+        | ExpressionKind::Column(_)
+        | ExpressionKind::Negate(_)
+        | ExpressionKind::Not(_)
+        | ExpressionKind::Arithmetic(..)
+        | ExpressionKind::Compare(..)
+        | ExpressionKind::And(_)
+        | ExpressionKind::Or(_)
+        | ExpressionKind::Call(..) => false,
+    }
 }
 
-/// A field of unknown type takes the type that its use asks for.
-fn coerce(mut expression: Expression, wanted: Type) -> Expression {
+/// A value of unknown type takes the type that its use asks for.
+pub fn coerce(mut expression: Expression, wanted: Type) -> Expression {
     if guessed(&expression) && matches!(wanted, Type::Number | Type::Timestamp) {
         expression.value_type = wanted;
+        if let ExpressionKind::Call(_, arguments) = &mut expression.kind {
+            arguments.iter_mut().for_each(|argument| *argument = coerce(argument.clone(), wanted));
+        }
     }
     expression
 }

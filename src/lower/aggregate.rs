@@ -3,7 +3,7 @@
 use super::{Lowering, column_name};
 use crate::detection::{Aggregate, Derived, GroupKey, Label, Measure, MeasureFunction, Selection, SortKey, Window};
 use crate::diagnostic::{Diagnostic, E0204, E0216, E0302, E0303, E0304, E0305, E0306, E0307, E0309, did_you_mean};
-use crate::expression::check::{Named, Scope, check, check_value, type_of};
+use crate::expression::check::{Named, Scope, check, check_value, coerce, type_of};
 use crate::expression::parse::{Written, WrittenKind};
 use crate::expression::{ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
 use crate::logsource::LogSource;
@@ -283,10 +283,8 @@ fn both(first: Option<Expression>, second: Option<Expression>) -> Option<Express
 }
 
 /// The argument of a computing measure; a field of unknown type counts as a number.
-fn numeric(lowering: &mut Lowering<'_, '_>, mut argument: Expression, name: &str, allowed: &[Type]) -> Option<Expression> {
-    if matches!(&argument.kind, ExpressionKind::Field(field) if field.kind == crate::logsource::FieldType::Any) {
-        argument.value_type = Type::Number;
-    }
+fn numeric(lowering: &mut Lowering<'_, '_>, argument: Expression, name: &str, allowed: &[Type]) -> Option<Expression> {
+    let argument = coerce(argument, Type::Number);
     if allowed.contains(&argument.value_type) {
         return Some(argument);
     }

@@ -354,6 +354,9 @@ impl Plan {
         for modifier in &self.rewrites {
             let name = modifier.name();
             if *modifier == Modifier::Windash {
+                if bytes.is_some() {
+                    return Err("`windash` must come before the modifiers that encode".to_owned());
+                }
                 let rewritten = variants.iter().map(|variant| encode::windash(variant)).collect::<Result<Vec<_>, _>>()?;
                 variants = rewritten.into_iter().flatten().collect();
             } else if matches!(modifier, Modifier::Base64 | Modifier::Base64Offset) {
@@ -368,7 +371,12 @@ impl Plan {
                 }
                 variants = encoded.into_iter().map(|text| vec![Segment::Literal(text)]).collect();
             } else {
-                let [variant] = variants.as_slice() else { return Err(format!("`{name}` does not fit after `windash`")) };
+                if bytes.is_some() {
+                    return Err(format!("`{name}` comes after another encoding"));
+                }
+                let [variant] = variants.as_slice() else {
+                    return Err(format!("`{name}` encodes one text, not several: it must come first"));
+                };
                 bytes = Some(encode::utf16(&plain(variant, name)?, *modifier));
             }
         }

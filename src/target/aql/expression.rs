@@ -153,6 +153,8 @@ impl<'w, 'a, 'c> Compiler<'w, 'a, 'c> {
     }
 
     fn comparison(&mut self, relation: Relational, left: &Expression, right: &Expression, guarded: bool) -> Clause {
+        // whether NULL is unequal to a value is not documented
+        let guarded = guarded || relation == Relational::NotEqual;
         match left.value_type {
             Type::Boolean => self.same_truth(relation, left, right),
             Type::Text => self.text_comparison(relation, left, right, guarded),
