@@ -347,6 +347,12 @@ impl Writer<'_> {
                     eval_text(&pattern_regex(pattern, raw_text))
                 }
                 ValueTest::Number(number) => eval_text(&raw_text(&number.text)),
+                ValueTest::Regex(regex) if regex.is_anchored() => {
+                    let what = "the beginning or the end of a value in a regular expression over the whole event";
+                    let help = "name the field, or leave out `^` and `$`: keywords are searched in the raw event";
+                    self.refuse(predicate.span, what, help);
+                    return None;
+                }
                 ValueTest::Regex(regex) => self.pcre("the event", regex, predicate.span)?.0,
                 ValueTest::Boolean(_)
                 | ValueTest::Absent

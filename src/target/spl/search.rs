@@ -128,8 +128,10 @@ impl Writer<'_> {
                 if short == number.text {
                     return value(number_literal(&short));
                 }
-                let implied = self.op("search_equals", &[name, &number_literal(&short)]);
-                SearchedTest { implied: Some(Fragment::atom(implied)), ..SearchedTest::default() }
+                // whether `=` compares amounts or texts here is not documented
+                let forms = [number_literal(&short), format!("\"{}\"", number.text)];
+                let forms = forms.map(|form| Fragment::atom(self.op("search_equals", &[name, &form])));
+                SearchedTest { implied: Some(Fragment::join(forms.to_vec(), Joint::Or)), ..SearchedTest::default() }
             }
             ValueTest::Boolean(boolean) => value(format!("\"{boolean}\"")),
             ValueTest::Absent => {
@@ -142,6 +144,8 @@ impl Writer<'_> {
                 self.whole(self.op("search_present", &[name]))
             }
             ValueTest::Network(network) => value(format!("\"{}\"", network_text(network))),
+            // a value that begins with `-` needs quotes, and whether a quoted one is compared as a number is not documented
+            ValueTest::Compare(_, number) if number.value < 0.0 => SearchedTest::default(),
             ValueTest::Compare(comparison, number) => {
                 self.assume_plain_numbers(field, span);
                 let form = self.op(search_operator(*comparison), &[name, &number_literal(&format_number(number.value))]);
