@@ -294,9 +294,32 @@ fn texts_cannot_leave_their_place() {
 
 #[test]
 fn assumptions_name_what_the_specification_leaves_open() {
-    let spec = rule("  sel: { a|re: '\\d+', b|re: '[0-9]+', c: null, d|neq: 1, e|hour: 3 }\n  kw: [text]\n  condition: sel or kw\n");
-    assert_eq!(codes(&spec), (vec![], vec!["S008", "S013", "S014", "S015", "S018"]));
+    let spec = rule("  sel: { a|re: '\\d+$', b|re: '[0-9]+', c: null, d|neq: 1, e|hour: 3, f: Ä }\n  kw: [text]\n  condition: sel or kw\n");
+    assert_eq!(codes(&spec), (vec![], vec!["S008", "S013", "S013", "S015", "S018", "S019", "S020", "S021"]));
+    assert_eq!(codes(&rule("  sel: { a|fieldref|neq: b }\n  condition: sel\n")), (vec![], vec!["S013", "S014"]));
     assert_eq!(codes(&rule("  sel: { a|contains: x }\n  condition: sel\n")), (vec![], vec![]));
+}
+
+#[test]
+fn neq_holds_of_a_missing_field_in_every_reading() {
+    let found = detection_of("  sel: { a: 1, b|neq: x, b|contains|neq: y }\n  condition: sel\n");
+    assert_eq!(found["sel"], yaml("[{ a: 1, b|neq: x, b|contains|neq: y }, { a: 1, b: null }]"));
+    let found = detection_of("  sel: { a|neq: x, a: '*' }\n  other: { a|neq: null }\n  condition: sel or other\n");
+    assert_eq!(found["sel"], yaml("{ a|neq: x, a: '*' }"), "there is another item for the field");
+    assert_eq!(found["other"], yaml("{ a|neq: null }"));
+    let spec = "title: T\nlogsource: { product: confluence, service: audit }\ndetection:\n  sel: { user|neq: x }\n  condition: sel\n";
+    assert_eq!(documents(&built(spec))[0]["detection"]["sel"], yaml("{ author.name|neq: x }"), "the field is always there");
+    let text = built(&rule("  sel: { a|neq: x, b|neq: y }\n  condition: sel\n"));
+    assert_eq!(built(&text), text, "a fixed point: {text}");
+}
+
+#[test]
+fn comparisons_of_parts_of_moments_become_lists() {
+    let found = detection_of("  sel: { t|hour|lt: 3, u|month|gte: 12, v|gte|day|neq: 2 }\n  condition: sel\n");
+    let days: Vec<String> = (2..=31).map(|day: i32| day.to_string()).collect();
+    assert_eq!(found["sel"][0], yaml(&format!("{{ t|hour: [0, 1, 2], u|month: 12, v|day|neq: [{}] }}", days.join(", "))));
+    let found = refused(&rule("  sel: { t|year|lt: 2020 }\n  condition: sel\n"));
+    assert_eq!(found, ["E0401: Sigma cannot express this comparison of a part of the moment in `t`"]);
 }
 
 const CORRELATION: &str = r#"title: Many Things - Failures (Base Rule)
