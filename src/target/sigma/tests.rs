@@ -273,6 +273,7 @@ fn texts_cannot_leave_their_place() {
         "\n---\n",
         "%x",
         " a ",
+        "a\u{fffe}b",
         "\u{feff}a",
     ] {
         let quoted = serde_json::to_string(evil).expect("a text");
@@ -307,6 +308,10 @@ fn neq_holds_of_a_missing_field_in_every_reading() {
     let found = detection_of("  sel: { a|neq: x, a: '*' }\n  other: { a|neq: null }\n  condition: sel or other\n");
     assert_eq!(found["sel"], yaml("{ a|neq: x, a: '*' }"), "there is another item for the field");
     assert_eq!(found["other"], yaml("{ a|neq: null }"));
+    let found = detection_of("  sel: { f|contains: [x, y], f|contains|all: [z] }\n  condition: sel\n");
+    assert_eq!(found["sel"], yaml("{ f|contains: [x, y], f|contains|all: z }"));
+    let found = detection_of("  sel: { a: [null, y], a|neq: x }\n  condition: sel\n");
+    assert_eq!(found["sel"], yaml("[{ a: null }, { a: y, a|neq: x }]"));
     let spec = "title: T\nlogsource: { product: confluence, service: audit }\ndetection:\n  sel: { user|neq: x }\n  condition: sel\n";
     assert_eq!(documents(&built(spec))[0]["detection"]["sel"], yaml("{ author.name|neq: x }"), "the field is always there");
     let text = built(&rule("  sel: { a|neq: x, b|neq: y }\n  condition: sel\n"));
