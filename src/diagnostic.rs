@@ -293,4 +293,5 @@ codes! {
     S019 "Sigma: the end of a regular expression is the very end of the text"
     S020 "Sigma: case is folded beyond ASCII"
     S021 "Sigma: numbers in text fields are written plainly"
+    S022 "Sigma: field that a processing pipeline must map"
 }

@@ -22,20 +22,12 @@ impl<'a> Writer<'a> {
         Writer { log_source, refused: Vec::new() }
     }
 
-    /// The name of a field in the product's own event.
-    pub fn field(&mut self, field: &Field, span: Span) -> String {
+    /// The name of a field in the product's own event; an element chosen by its key has none there, so it keeps ours,
+    /// which a processing pipeline must provide (an assumption, see [`super::assumption`]).
+    pub fn field(&mut self, field: &Field, _: Span) -> String {
         match &field.event {
             EventPath::Path(path) => path.join("."),
-            EventPath::Element(element) => {
-                let list = element.list.join(".");
-                let message = format!(
-                    "Sigma cannot express the field `{}`: it is the element of `{list}` whose `{}` is `{}`",
-                    field.name, element.key, element.equals
-                );
-                let help = "give the field a plain path in a site file, or skip the target: `targets: { sigma: { skip: <reason> } }`";
-                self.refused.push(Diagnostic::error(E0401, span, message).help(help));
-                field.name.clone()
-            }
+            EventPath::Element(_) => field.name.clone(),
         }
     }
 

@@ -234,13 +234,15 @@ fn fields_stand_under_the_names_of_the_product() {
 }
 
 #[test]
-fn an_element_chosen_by_a_key_is_refused() {
+fn an_element_chosen_by_a_key_keeps_our_name() {
     let mut detection = lower(&rule("  sel: { query: x }\n  condition: sel\n"), false);
     let crate::detection::SelectionBody::Items(items) = &mut detection.selections[0].body else { panic!() };
     let field = items[0].field.as_mut().map(Arc::make_mut).expect("a field");
     field.event = crate::logsource::EventPath::parse("extra[name=Query].value").expect("a path");
-    let found = compile(&detection, Target::Sigma, templates().of(Target::Sigma), &Options::default()).expect_err("refused");
-    assert_eq!(found[0].message, "Sigma cannot express the field `query`: it is the element of `extra` whose `name` is `Query`");
+    let artefact = compile(&detection, Target::Sigma, templates().of(Target::Sigma), &Options::default()).expect("built");
+    assert_eq!(documents(&artefact.text)[0]["detection"]["sel"], yaml("{ query: x }"));
+    let assumed: Vec<&str> = artefact.fidelity.assumptions.iter().map(|assumed| assumed.message.as_str()).collect();
+    assert_eq!(assumed, ["the field `query` is mapped to `extra[name=Query].value` by a processing pipeline"]);
 }
 
 #[test]
@@ -276,7 +278,7 @@ fn texts_cannot_leave_their_place() {
         "a\u{fffe}b",
         "\u{feff}a",
     ] {
-        let quoted = serde_json::to_string(evil).expect("a text");
+        let quoted = serde_json::to_string(evil).expect("a text").replace('\u{fffe}', "\\ufffe");
         let spec = format!(
             "title: {quoted}\nid: {ID}\ndescription: {quoted}\nauthor: {quoted}\nfalsepositives: [{quoted}]\nx-custom: {{ {quoted}: {quoted} }}\nlogsource: {{ product: linux, definition: {quoted} }}\ndetection:\n  sel: {{ a: {quoted}, b: [{quoted}, c] }}\n  condition: sel\n"
         );
