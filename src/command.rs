@@ -8,6 +8,7 @@ mod explain;
 mod files;
 mod manifest;
 mod new;
+mod schema;
 mod table;
 mod test;
 mod workspace;
@@ -60,8 +61,8 @@ enum Command {
     )]
     New(NewArguments),
     /// Print the JSON Schema that editors use to complete and check specs.
-    #[command(after_help = "Example:\n  cognate schema > schema/spec.schema.json")]
-    Schema,
+    #[command(after_help = "Examples:\n  cognate schema > schema/spec.schema.json\n  cognate schema --tables")]
+    Schema(SchemaArguments),
     /// Print completions for a shell.
     #[command(after_help = "Example:\n  cognate completions bash > ~/.local/share/bash-completion/completions/cognate")]
     Completions {
@@ -189,6 +190,18 @@ struct NewArguments {
     common: Common,
 }
 
+#[derive(Args)]
+struct SchemaArguments {
+    /// Print the KQL tables that specs read instead: spec, table, column and type as JSON.
+    #[arg(long)]
+    tables: bool,
+    /// Files or folders; the project's detections by default.
+    #[arg(requires = "tables")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum TestFormat {
     Text,
@@ -224,7 +237,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
-        Command::Schema => files::print(&crate::schema::text()).map(|()| true),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut CommandLine::command(), "cognate", &mut script);

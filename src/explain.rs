@@ -2,7 +2,7 @@
 //! specs that look for the same, measures and thresholds, and what each target can say.
 
 use crate::build::Outcome;
-use crate::detection::{Aggregate, Detection, Item, MeasureFunction, Selection, SelectionBody, Window};
+use crate::detection::{Aggregate, Detection, Formula, Item, MeasureFunction, Selection, SelectionBody, Window};
 use crate::lower::duration_text;
 use crate::target::{Target, sigma::formula_text};
 use crate::yaml::Value;
@@ -63,7 +63,12 @@ pub fn explain(path: &str, detection: &Detection, indicators: &Indicators, outco
 
 fn stages(text: &mut String, detection: &Detection) {
     let _ = writeln!(text, "\nStages");
-    let _ = writeln!(text, "  0  condition: {}", formula_text(&detection.formula, &detection.selections));
+    let condition = if detection.formula == Formula::Everything {
+        "every event of the log source".to_owned()
+    } else {
+        formula_text(&detection.formula, &detection.selections)
+    };
+    let _ = writeln!(text, "  0  condition: {condition}");
     for (index, selection) in detection.selections.iter().enumerate() {
         let _ = writeln!(text, "  {}  {}", index + 1, selection.name);
         body(text, &selection.body, "       ");

@@ -13,13 +13,16 @@ use std::sync::Arc;
 
 const KEYS: &[&str] = &["log-sources", "parameters", "lists", "accept", "actions", "aql", "specs"];
 
+/// An action's name and its parameters.
+pub type Action = (Spanned<String>, Vec<(String, Value)>);
+
 /// A site file.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// The file itself: places of its parts are places in it.
     pub source: Source,
     /// Parameters of actions (`alert.actions` of a spec names them): name, then key and value.
-    pub actions: Vec<(Spanned<String>, Vec<(String, Value)>)>,
+    pub actions: Vec<Action>,
     /// AQL `LIMIT`.
     pub aql_limit: Option<u32>,
     /// What holds for every spec.
@@ -218,7 +221,7 @@ fn site(reader: &mut Reader<'_, '_>, node: &Node<'_>, known: &LogSources) -> Opt
     Some(site)
 }
 
-fn read_actions(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Spanned<String>, Vec<(String, Value)>)> {
+fn read_actions(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<Action> {
     let mut actions = Vec::new();
     for entry in reader.entries(node, "actions").unwrap_or_default() {
         let parameters = reader.entries(&entry.value, &entry.key.value).unwrap_or_default();

@@ -7,7 +7,7 @@ mod read;
 mod tests;
 
 pub use detection::{parse_body, parse_key};
-pub use read::{CUSTOM_OR_KNOWN, read};
+pub use read::{KNOWN_KEYS, read};
 
 use crate::condition;
 use crate::detection::{Alert, Metadata, Modifier, TargetSettings, Test};

@@ -54,8 +54,11 @@ pub fn check_technique(technique: &Spanned<String>, diagnostics: &mut Diagnostic
 }
 
 /// Checks the GUID of an Atomic Red Team test: that it exists, and that it still belongs to the technique that the test
-/// names or, if it names none, to one that the spec is tagged with.
+/// names or, if it names none, to one that the spec is tagged with. The test's technique is checked too.
 pub fn check_atomic(guid: &Spanned<String>, technique: Option<&Spanned<String>>, tags: &[Spanned<String>], diagnostics: &mut Diagnostics) {
+    if let Some(technique) = technique {
+        check_technique(technique, diagnostics);
+    }
     let (text, span) = (guid.value.as_str(), guid.span);
     if !is_uuid(text) {
         diagnostics.push(Diagnostic::error(E0106, span, format!("`{text}` is not a GUID")).help(guid_help(text)));
@@ -539,6 +542,7 @@ mod tests {
             atomic(guid, Some("T1059"), &["attack.t1001.002"]),
             ["W0505: tests move between techniques: name `T1001.002`, or choose a test of T1059"]
         );
+        assert!(atomic(guid, Some("T9999"), &[])[0].starts_with("E0501"));
         assert!(atomic(guid, None, &["attack.t1059"])[0].starts_with("W0505"));
         assert!(atomic("0683e8f7-a27b-4b62-b7ab-dc7d4fed1df8", None, &[])[0].starts_with("W0505"));
         assert_eq!(

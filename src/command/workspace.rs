@@ -34,6 +34,9 @@ pub struct Workspace {
     ids: RefCell<BTreeMap<String, String>>,
 }
 
+/// A file and what is wrong with it.
+pub type Problems = (Source, Vec<Diagnostic>);
+
 /// A file that has been read and understood, or not.
 pub struct Understood {
     /// The file.
@@ -202,7 +205,7 @@ fn find_root() -> Option<PathBuf> {
 }
 
 /// The built-in templates, replaced file by file by those of `--templates`.
-pub fn templates(common: &Common) -> anyhow::Result<Result<Templates, Vec<(Source, Vec<Diagnostic>)>>> {
+pub fn templates(common: &Common) -> anyhow::Result<Result<Templates, Vec<Problems>>> {
     let mut sources = BTreeMap::new();
     let mut pending = vec![&TEMPLATES];
     while let Some(folder) = pending.pop() {

@@ -269,9 +269,10 @@ impl Group {
 
 /// A group key: missing, null and '' are one group; a number keeps its kind for the output.
 fn key_value(key: &GroupKey, event: &Event<'_>, log_source: &LogSource) -> Value {
-    let field: &Field = &key.field;
-    let value = match event.first(field) {
-        None if field.name == log_source.time.name => Value::Timestamp(event.time as f64),
+    if key.field.name == log_source.time.name {
+        return Value::Timestamp(event.time as f64);
+    }
+    let value = match event.first(&key.field) {
         None => Value::Missing,
         Some(Json::Number(number)) => number.as_f64().map_or(Value::Missing, Value::Number),
         Some(Json::Bool(value)) => Value::Boolean(*value),

@@ -409,3 +409,97 @@ fn odd_events_never_panic() {
         assert!(!serde_json::to_string(&alerts).expect("JSON").is_empty());
     }
 }
+
+/// Sliding windows by their definition: every instant of every group looks at all events.
+fn sliding_by_definition(events: &[(i64, Json)], length: i64, limit: usize) -> Vec<(i64, String)> {
+    let mut alerts = Vec::new();
+    for user in ["a", "b", "c"] {
+        let times: Vec<i64> = events.iter().filter(|(_, event)| event["user"] == user).map(|(time, _)| *time).collect();
+        let mut instants = times.clone();
+        instants.dedup();
+        let holds = |t: i64| times.iter().filter(|time| t - length < **time && **time <= t).count() > limit;
+        for (index, t) in instants.iter().enumerate() {
+            let before = index.checked_sub(1).map(|before| instants[before]).filter(|before| t - before < length);
+            if holds(*t) && !before.is_some_and(holds) {
+                alerts.push((*t, user.to_owned()));
+            }
+        }
+    }
+    alerts.sort();
+    alerts
+}
+
+#[test]
+fn sliding_windows_are_as_defined() {
+    let mut random = Random(11);
+    for round in 0..200 {
+        let (length, limit, step) = (1 + random.below(12) as i64, random.below(5), 1 + random.below(6));
+        let mut time = 0;
+        let mut events = Vec::new();
+        for _ in 0..60 {
+            time += random.below(step) as i64;
+            let user = ["a", "b", "c"][random.below(3)];
+            events.push((time, json!({ "user": user })));
+        }
+        let spec = many(Window::Sliding { length: length * 1000, at: None }, limit as f64);
+        let found: Vec<(i64, String)> = run(&spec, &events)
+            .iter()
+            .map(|alert| {
+                let end: jiff::Timestamp = alert["window"]["end"].as_str().expect("a text").parse().expect("a time");
+                (end.as_second(), alert["group"]["user"].as_str().expect("a user").to_owned())
+            })
+            .collect();
+        assert_eq!(found, sliding_by_definition(&events, length, limit), "round {round}");
+    }
+}
+
+/// Any JSON, not too deep.
+fn odd_value(random: &mut Random, depth: usize) -> Json {
+    match random.below(if depth == 0 { 8 } else { 10 }) {
+        0 => Json::Null,
+        1 => json!(true),
+        2 => json!(random.next() as i64 - (1 << 30)),
+        3 => json!(f64::from_bits(random.next() << 31 ^ random.next())),
+        4 => json!(""),
+        5 => ["x", "X*", "10", "-1.5", "10.0.0.1", "2026-01-05T00:00:00Z", "\u{130}\u{0}\n"][random.below(7)].into(),
+        6 => json!("9".repeat(random.below(400))),
+        7 => json!("é".repeat(random.below(50))),
+        8 => (0..random.below(4)).map(|_| odd_value(random, depth - 1)).collect(),
+        _ => {
+            let member = |random: &mut Random| (["a", "b", "a.b", ""][random.below(4)].to_owned(), odd_value(random, depth - 1));
+            Json::Object((0..random.below(4)).map(|_| member(random)).collect())
+        }
+    }
+}
+
+/// Whatever comes, a condition either holds or its negation does, and a test of an absent field is false.
+#[test]
+fn conditions_have_two_values() {
+    let mut random = Random(5);
+    let other = || FieldTest { other: Arc::new(text_field("b")), relation: Relation::Contains, cased: false };
+    let tests = [
+        ValueTest::Text(pattern("x*")),
+        ValueTest::Number(literal("10")),
+        ValueTest::Boolean(true),
+        ValueTest::Present,
+        regex("^(x|1)+$"),
+        ValueTest::Network("10.0.0.0/8".parse().expect("a network")),
+        ValueTest::Compare(Comparison::Less, literal("0")),
+        ValueTest::Field(other()),
+        ValueTest::TimePart(TimePart::Week, Comparison::GreaterOrEqual, literal("2")),
+    ];
+    let fields = ["a", "b", "a.b"];
+    for _ in 0..300 {
+        let event = Json::Object(fields.iter().map(|name| ((*name).to_owned(), odd_value(&mut random, 3))).collect());
+        for name in fields {
+            let absent = holds(&test(name, vec![ValueTest::Absent]), event.clone());
+            assert_ne!(absent, holds(&test(name, vec![ValueTest::Present]), event.clone()), "{event}");
+            for one in &tests {
+                let condition = test(name, vec![one.clone()]);
+                let found = holds(&condition, event.clone());
+                assert_ne!(found, holds(&Condition::not(condition), event.clone()), "{event}");
+                assert!(!(absent && found), "{event} {name} {one:?}");
+            }
+        }
+    }
+}

@@ -14,7 +14,7 @@ const LEVELS: &[&str] = &["informational", "low", "medium", "high", "critical"];
 const RELATIONS: &[&str] = &["derived", "obsolete", "merged", "renamed", "similar", "correlation"];
 
 /// The keys of a spec: Sigma's, then ours. Any other key is a Sigma custom attribute.
-pub const CUSTOM_OR_KNOWN: &[&str] = &[
+pub const KNOWN_KEYS: &[&str] = &[
     "title",
     "id",
     "name",
@@ -133,7 +133,7 @@ impl Draft {
     /// Sigma allows any other key; one that is nearly a known key is a slip of the pen.
     fn custom(&mut self, reader: &mut Reader<'_, '_>, entry: &Entry<'_>) {
         let key = &*entry.key.value;
-        if let Some(near) = closest(key, CUSTOM_OR_KNOWN.iter().copied()) {
+        if let Some(near) = closest(key, KNOWN_KEYS.iter().copied()) {
             let message = format!("`{key}` is no key of a spec");
             let help = format!("did you mean `{near}`? a custom attribute needs a name that is not so close to a known key");
             reader.diagnostics.push(Diagnostic::error(E0101, entry.key.span, message).help(help));

@@ -6,7 +6,7 @@ use super::expression::{Column, Compiler, Facts, Value};
 use super::names;
 use super::query::{self, Select};
 use super::writer::{Kind, Writer, property_name};
-use crate::detection::{Aggregate, GroupKey, Measure, MeasureFunction, Window};
+use crate::detection::{Aggregate, GroupKey, Measure, MeasureFunction, Predicate, Subject, Window};
 use crate::diagnostic::{A001, A005, A006, A007, Diagnostic};
 use crate::expression::{ColumnReference, Expression, ExpressionKind, Type};
 use crate::source::Span;
@@ -20,6 +20,8 @@ struct Output {
     column: Column,
     /// How it is computed, on its level.
     text: String,
+    /// Whether it is a length of time: computed in milliseconds, shown in seconds.
+    length: bool,
 }
 
 /// The query of an aggregate.
@@ -77,7 +79,12 @@ pub fn render(
 fn item(writer: &Writer<'_>, output: &Output, level: usize, last: usize) -> String {
     let inside = &output.column.name;
     let alias = if level == last { names::definition(&output.shown) } else { inside.clone() };
-    let text = if output.column.level == level { &output.text } else { inside };
+    let seconds = writer.spell("divide", &[inside, "1000.0"]);
+    let text = match level {
+        level if output.column.level == level => &output.text,
+        level if level == last && output.length => &seconds,
+        _ => inside,
+    };
     if *text == alias { alias } else { writer.spell("named", &[text, &alias]) }
 }
 
@@ -101,7 +108,7 @@ fn counted(writer: &mut Writer<'_>, aggregate: &Aggregate, time: &str) -> Vec<Ou
 
 fn output(shown: &str, text: String, missing: bool, number: Facts) -> Output {
     let column = Column { name: shown.to_owned(), missing, number, level: 0 };
-    Output { shown: shown.to_owned(), column, text }
+    Output { shown: shown.to_owned(), column, text, length: false }
 }
 
 /// A key; an empty text counts as missing.
@@ -155,20 +162,21 @@ fn measured(writer: &mut Writer<'_>, measure: &Measure) -> Option<Output> {
             let value = compiler.value(argument)?;
             let counted = Clause::all([filter, value.defined()]);
             let number = Facts { nonzero: false, ..value.number };
-            Some(output(&measure.name, over(writer, "sum", &counted, &value.text, "0"), false, number))
+            let sum = output(&measure.name, over(writer, "sum", &counted, &value.text, "0"), false, number);
+            Some(Output { length: argument.value_type == Type::Duration, ..sum })
         }
         MeasureFunction::Average(argument) => {
             let value = compiler.value(argument)?;
             let number = Facts { real: true, nonzero: false, ..value.number };
-            Some(pick(writer, measure, "average", &value, &filter, number))
+            Some(pick(writer, measure, argument, "average", (&value, &filter, number)))
         }
         MeasureFunction::Minimum(argument) => {
             let value = compiler.value(argument)?;
-            Some(pick(writer, measure, "minimum", &value, &filter, value.number))
+            Some(pick(writer, measure, argument, "minimum", (&value, &filter, value.number)))
         }
         MeasureFunction::Maximum(argument) => {
             let value = compiler.value(argument)?;
-            Some(pick(writer, measure, "maximum", &value, &filter, value.number))
+            Some(pick(writer, measure, argument, "maximum", (&value, &filter, value.number)))
         }
         MeasureFunction::Values(_) | MeasureFunction::Percentile(..) => {
             let what = format!("`{}`: it has no function for `{}`", measure.name, measure.function.name());
@@ -198,18 +206,27 @@ fn choice(writer: &Writer<'_>, condition: &Clause, yes: &str, no: &str, indent: 
     if !block.contains('\n') && line.len() <= 100 {
         return line;
     }
-    writer.spell("choose", &[&format!("{block}\n{}", " ".repeat(indent - 1)), yes, no])
+    let here = " ".repeat(indent - 1);
+    let between = if yes.contains('\n') { format!("\n{here}") } else { String::new() };
+    writer.spell("choose", &[&format!("{block}\n{here}"), &format!("{yes}{between}"), no])
 }
 
 /// MIN, MAX and AVG of the events that count.
-fn pick(writer: &mut Writer<'_>, measure: &Measure, function: &'static str, value: &Value, filter: &Clause, number: Facts) -> Output {
+fn pick(
+    writer: &mut Writer<'_>,
+    measure: &Measure,
+    argument: &Expression,
+    function: &'static str,
+    (value, filter, number): (&Value, &Clause, Facts),
+) -> Output {
     let counted = Clause::all([filter.clone(), value.hard.clone()]);
     let missing = !(counted.is_always() && value.soft.is_always());
     if missing {
         assume_null(writer, measure.span);
     }
     let nothing = writer.spell("missing", &[]);
-    output(&measure.name, over(writer, function, &counted, &value.text, &nothing), missing, number)
+    let picked = output(&measure.name, over(writer, function, &counted, &value.text, &nothing), missing, number);
+    Output { length: argument.value_type == Type::Duration, ..picked }
 }
 
 /// The number of different values of the events that count. All others share one value that no counted one can have,
@@ -241,24 +258,38 @@ fn is_unknown(argument: &Expression) -> bool {
 
 /// Gives columns that could be taken for something else a name of their own inside of the query.
 fn name_columns(writer: &Writer<'_>, outputs: &mut [Output], aggregate: &Aggregate) {
-    let log_source = &writer.detection.log_source;
-    let mut properties: Vec<String> = log_source.fields.iter().filter_map(|field| property_name(field)).map(str::to_owned).collect();
-    properties.extend(writer.used.iter().cloned());
+    let properties = known_properties(writer);
     let mut taken: Vec<String> = outputs.iter().map(|output| output.shown.clone()).collect();
     taken.extend(aggregate.derived.iter().map(|derived| derived.name.clone()));
     taken.extend(aggregate.labels.iter().map(|label| label.name.clone()));
     for output in outputs {
-        output.column.name = inner_name(&output.shown, &output.text, &properties, &taken);
+        output.column.name = inner_name(output, &properties, &taken);
         taken.push(output.column.name.clone());
     }
 }
 
-fn inner_name(shown: &str, text: &str, properties: &[String], taken: &[String]) -> String {
+/// Every property that is known to exist: of the log source, and of all selections.
+fn known_properties(writer: &Writer<'_>) -> Vec<String> {
+    let detection = writer.detection;
+    let mut names: Vec<String> = writer.used.clone();
+    names.extend(detection.log_source.fields.iter().filter_map(|field| property_name(field)).map(str::to_owned));
+    let mut add = |predicate: &Predicate| {
+        if let Subject::Field(field) = &predicate.subject {
+            names.extend(property_name(field).map(str::to_owned));
+        }
+    };
+    detection.selections.iter().for_each(|selection| selection.condition.predicates(&mut add));
+    names
+}
+
+fn inner_name(output: &Output, properties: &[String], taken: &[String]) -> String {
+    let Output { shown, text, length, .. } = output;
     let is_property = |name: &str| names::is_column(name) || properties.iter().any(|property| property.eq_ignore_ascii_case(name));
-    if names::is_free_word(shown) && (!is_property(shown) || text == shown) {
+    if names::is_free_word(shown) && !length && (!is_property(shown) || text == shown) {
         return shown.to_owned();
     }
-    let base = if shown.starts_with(|c: char| c.is_ascii_digit()) { format!("column_{shown}") } else { format!("{shown}_value") };
+    let start = if shown.starts_with(|c: char| c.is_ascii_digit()) { "column_" } else { "" };
+    let base = format!("{start}{shown}_{}", if *length { "ms" } else { "value" });
     let free = |name: &String| !is_property(name) && !taken.iter().any(|other| other.eq_ignore_ascii_case(name));
     let mut candidates = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base}_{number}")));
     candidates.find(free).unwrap_or(base)
@@ -295,20 +326,19 @@ fn derive(writer: &mut Writer<'_>, aggregate: &Aggregate, outputs: &mut Vec<Outp
                 let condition = query::settled(writer, value.hard, "window_start");
                 choice(writer, &condition, &value.text, &writer.spell("missing", &[]), 4)
             };
-            Output { shown: derived.name.clone(), column: Column { name: String::new(), missing, number: value.number, level }, text }
+            let column = Column { name: String::new(), missing, number: value.number, level };
+            Output { shown: derived.name.clone(), column, text, length: derived.expression.value_type == Type::Duration }
         };
-        added.column.name = row_name(writer, &derived.name, outputs);
+        added.column.name = row_name(writer, &added, outputs);
         outputs.push(added);
     }
 }
 
 /// The inner name of a column that is computed over rows.
-fn row_name(writer: &Writer<'_>, shown: &str, outputs: &[Output]) -> String {
+fn row_name(writer: &Writer<'_>, output: &Output, outputs: &[Output]) -> String {
     let taken: Vec<String> = outputs.iter().flat_map(|output| [output.shown.clone(), output.column.name.clone()]).collect();
-    let log_source = &writer.detection.log_source;
-    let mut properties: Vec<String> = log_source.fields.iter().filter_map(|field| property_name(field)).map(str::to_owned).collect();
-    properties.extend(writer.used.iter().cloned());
-    inner_name(shown, "", &properties, &taken)
+    let properties = known_properties(writer);
+    inner_name(output, &properties, &taken)
 }
 
 /// The threshold, and the level of the columns that it reads.
@@ -366,9 +396,10 @@ fn label(writer: &mut Writer<'_>, aggregate: &Aggregate, outputs: &mut Vec<Outpu
                 let clause = query::settled(writer, clause, "window_start").block(writer.templates, 5);
                 writer.spell("choose", &[&format!("{clause}\n   "), &format!("{then}\n "), &rest])
             });
-            Output { shown: label.name.clone(), column: Column { name: String::new(), missing, number: Facts::default(), level }, text }
+            let column = Column { name: String::new(), missing, number: Facts::default(), level };
+            Output { shown: label.name.clone(), column, text, length: false }
         };
-        compiled.column.name = row_name(writer, &label.name, outputs);
+        compiled.column.name = row_name(writer, &compiled, outputs);
         outputs.push(compiled);
     }
 }

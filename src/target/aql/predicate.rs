@@ -10,7 +10,7 @@ use super::writer::{Kind, Property, Writer};
 use crate::detection::{
     Comparison, Condition, FieldTest, Predicate, RegexTest, Relation, Segment, Shape, Subject, TextPattern, TimePart, ValueTest,
 };
-use crate::diagnostic::{A001, A004, A006, A009, A010, A013};
+use crate::diagnostic::{A001, A004, A006, A009, A010, A011, A013, Code};
 use crate::source::Span;
 use crate::yaml::Number;
 use ipnet::IpNet;
@@ -205,8 +205,10 @@ impl Tester<'_, '_, '_> {
             return None;
         }
         let text = self.text_of()?;
-        if self.property.kind == Kind::Address {
-            self.written_address();
+        match self.property.kind {
+            Kind::Address => self.assume_writing(A010, "address"),
+            Kind::Whole => self.assume_writing(A011, "number"),
+            Kind::Text | Kind::Real | Kind::Boolean | Kind::Time | Kind::Unknown => {}
         }
         if pattern.segments.is_empty() {
             self.empty_matters();
@@ -244,9 +246,10 @@ impl Tester<'_, '_, '_> {
         }
     }
 
-    fn written_address(&mut self) {
-        let message = format!("QRadar writes the address in `{}` as the product does", self.property.field.name);
-        self.writer.assume(A010, self.span, message);
+    /// STR gives the text that the product wrote.
+    fn assume_writing(&mut self, code: Code, what: &str) {
+        let message = format!("QRadar writes the {what} in `{}` as the product does", self.property.field.name);
+        self.writer.assume(code, self.span, message);
     }
 
     fn number(&mut self, number: &Number) -> Option<Clause> {
@@ -255,12 +258,23 @@ impl Tester<'_, '_, '_> {
             Kind::Text | Kind::Unknown | Kind::Whole | Kind::Real | Kind::Boolean | Kind::Address => {
                 self.text_of()?;
                 self.listed.texts.push(number.text.clone());
+                self.plain_number(number);
             }
             Kind::Time => {
                 return self.refuse("a number test", "test a part of the moment, or leave the time to the schedule");
             }
         }
         None
+    }
+
+    /// A number with a fraction may be written in several ways in a text.
+    fn plain_number(&mut self, number: &Number) {
+        let plain = number.value.to_string();
+        if number.text.contains('.') {
+            let message = format!("the numbers in the property of `{}` are written plainly, such as {plain}", self.property.field.name);
+            self.writer.assume(A011, self.span, message);
+        }
+        self.listed.texts.push(plain);
     }
 
     fn boolean(&mut self, value: bool) -> Option<Clause> {
@@ -489,6 +503,11 @@ fn keyword(writer: &mut Writer<'_>, test: &ValueTest, span: Span) -> Clause {
         ValueTest::Text(pattern) => raw_pattern(writer, &raw, pattern, span),
         ValueTest::Number(number) => raw_pattern(writer, &raw, &containing(&number.text), span),
         ValueTest::Boolean(value) => raw_pattern(writer, &raw, &containing(&value.to_string()), span),
+        ValueTest::Regex(test) if test.is_anchored() => {
+            let help = "name the field, or leave out `^` and `$`: keywords are searched in the raw event";
+            writer.refuse(span, "the beginning or the end of a value in a regular expression over the whole event", help);
+            Clause::NEVER
+        }
         ValueTest::Regex(test) => regex_test(writer, &raw, test, "the keywords", span).unwrap_or(Clause::NEVER),
         ValueTest::Absent
         | ValueTest::Present

@@ -40,11 +40,29 @@ impl Select {
     pub fn text(mut self, writer: &Writer<'_>) -> Result<String, Diagnostic> {
         self.columns = match self.items.as_slice() {
             [only] if !only.contains('\n') => only.clone(),
-            items => format!("\n  {}", items.join(",\n  ")),
+            items => format!("\n  {}", item_lines(items).join(",\n  ")),
         };
         let text = writer.templates.envelope("select.j2", &self)?;
         Ok(text.trim().lines().map(str::trim_end).collect::<Vec<_>>().join("\n"))
     }
+}
+
+/// One column a line; names that are only handed on share lines.
+fn item_lines(items: &[String]) -> Vec<String> {
+    let is_name = |item: &str| item.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let mut lines: Vec<String> = Vec::new();
+    let mut open = false;
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if open && is_name(item) && line.len() + item.len() < 98 => {
+                line.push_str(", ");
+                line.push_str(item);
+            }
+            Some(_) | None => lines.push(item.clone()),
+        }
+        open = is_name(item);
+    }
+    lines
 }
 
 /// A select as the source of another one.

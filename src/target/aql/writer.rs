@@ -83,9 +83,14 @@ impl<'a> Writer<'a> {
         self.test("is_missing", &[value])
     }
 
-    /// `(IF condition THEN yes ELSE no)`, broken into lines if it is long.
+    /// `IF condition THEN yes ELSE no`, broken into lines if it is long.
     pub fn choose(&self, condition: &Clause, yes: &str, no: &str) -> String {
-        self.spell("choose", &[&condition.line(self.templates), yes, no])
+        let line = self.spell("choose", &[&condition.line(self.templates), yes, no]);
+        if line.len() <= 100 && !line.contains('\n') {
+            return line;
+        }
+        let (condition, yes, no) = (condition.block(self.templates, 6), deeper(yes), deeper(no));
+        self.spell("choose", &[&format!("{condition}\n     "), &format!("{yes}\n     "), &no])
     }
 
     /// Refuses something.
@@ -125,6 +130,11 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// The same text with its further lines moved to the right.
+pub fn deeper(text: &str) -> String {
+    text.replace('\n', "\n  ")
+}
+
 /// The property's name and the type of the column, if the field has one.
 fn place(field: &Field) -> Option<(&str, ColumnType)> {
     match &field.aql {
@@ -146,6 +156,7 @@ fn kind(field: &Field, name: &str, column: ColumnType) -> Kind {
     }
     match column {
         ColumnType::Integer => Kind::Whole,
+        ColumnType::Real if field.kind == FieldType::Integer => Kind::Whole,
         ColumnType::Real => Kind::Real,
         ColumnType::Boolean => Kind::Boolean,
         ColumnType::Time => Kind::Time,
@@ -176,7 +187,7 @@ impl Property<'_> {
             .iter()
             .map(|(ours, theirs)| writer.spell("translation", &[&names::literal(theirs), &names::literal(ours)]))
             .collect();
-        writer.spell("translate", &[&text, &cases.join(" "), &text])
+        format!("({})", writer.spell("translate", &[&text, &cases.join(" "), &text]))
     }
 
     /// Its value as it is shown: our values, the type as it is.

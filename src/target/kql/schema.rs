@@ -7,7 +7,7 @@ use crate::expression::{Expression, ExpressionKind};
 use crate::logsource::{ColumnType, Field, Place};
 use std::collections::BTreeMap;
 
-/// The table of a detection's query and the columns that it reads, with their KQL types, in order of name.
+/// The table of a detection's query and the columns of its log source and of the query, with their KQL types, in order of name.
 /// Empty if the log source has no place on the platform.
 pub fn schema(detection: &Detection) -> Vec<(String, Vec<(String, &'static str)>)> {
     let Some(origin) = &detection.log_source.kql else { return Vec::new() };
@@ -17,6 +17,7 @@ pub fn schema(detection: &Detection) -> Vec<(String, Vec<(String, &'static str)>
             columns.entry(column).or_insert(kind);
         }
     };
+    detection.log_source.fields.iter().for_each(|field| add(field));
     let conditions = [&detection.condition].into_iter().chain(detection.selections.iter().map(|selection| &selection.condition));
     conditions.for_each(|condition| fields_of_condition(condition, &mut add));
     detection.columns.iter().for_each(|column| add(&column.field));

@@ -131,7 +131,7 @@ pub(super) fn portable_names(written: &[&str]) -> Vec<String> {
 fn portable(name: &str) -> String {
     let clean = spelled(name);
     let digits = clean.bytes().all(|byte| byte.is_ascii_digit());
-    let prefix = if digits || clean.starts_with("not") || RESERVED.contains(&clean.as_str()) { "sel_" } else { "" };
+    let prefix = if digits || clean.starts_with("not") || RESERVED.contains(&clean.as_str()) { "is_" } else { "" };
     format!("{prefix}{clean}")
 }
 
@@ -162,7 +162,7 @@ pub(super) fn resolve(formula: &Formula, names: &[String]) -> Option<Formula> {
 
 fn portable_pattern(pattern: &str) -> String {
     let clean: String = pattern.split('*').map(spelled).collect::<Vec<_>>().join("*");
-    if clean.starts_with("not") { format!("sel_{clean}") } else { clean }
+    if clean.starts_with("not") { format!("is_{clean}") } else { clean }
 }
 
 /// Whether readers agree that a pattern means these selections: names with a leading `_` may or may not take part,
@@ -314,8 +314,8 @@ mod tests {
 
     #[test]
     fn names_that_readers_misunderstand_are_replaced() {
-        let names = portable_names(&["notepad", "sel_notepad", "a-b", "a.b", "a_b", "them", "12", "größe", "x"]);
-        assert_eq!(names, ["sel_notepad_2", "sel_notepad", "a_b_2", "a_b_3", "a_b", "sel_them", "sel_12", "gr__e", "x"]);
+        let names = portable_names(&["notepad", "is_notepad", "a-b", "a.b", "a_b", "them", "12", "größe", "x"]);
+        assert_eq!(names, ["is_notepad_2", "is_notepad", "a_b_2", "a_b_3", "a_b", "is_them", "is_12", "gr__e", "x"]);
     }
 
     #[test]
@@ -328,7 +328,7 @@ mod tests {
         let once = Quantity::AtLeast(1);
         assert_eq!(resolved(once, "sel-*", &[0, 1], &["sel-a", "sel-b", "other"]), "1 of sel_*");
         assert_eq!(resolved(once, "sel-*", &[0, 1], &["sel-a", "sel-b", "sel_c"]), "sel_a or sel_b");
-        assert_eq!(resolved(once, "not*", &[0, 1], &["note", "notepad"]), "1 of sel_not*");
+        assert_eq!(resolved(once, "not*", &[0, 1], &["note", "notepad"]), "1 of is_not*");
         assert_eq!(resolved(Quantity::All, "them", &[0, 1], &["a", "b"]), "all of them");
         assert_eq!(resolved(Quantity::All, "*", &[0, 1], &["a", "_b"]), "a and _b");
         assert_eq!(resolved(Quantity::All, "them", &[0], &["a", "_b"]), "all of them");

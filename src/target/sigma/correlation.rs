@@ -265,7 +265,10 @@ impl<'a> Builder<'a> {
     }
 
     fn timespan(&mut self) -> String {
-        let length = self.aggregate.window.length().unwrap_or(0);
+        let Window::Sliding { length, .. } = self.aggregate.window else {
+            self.refuse(self.aggregate.span, "a window that does not slide", "use `window: { sliding: 1h }`");
+            return String::new();
+        };
         let units = [(86_400_000, 'd'), (3_600_000, 'h'), (60_000, 'm'), (1000, 's')];
         let Some((unit, letter)) = units.into_iter().find(|(unit, _)| length > 0 && length % unit == 0) else {
             self.refuse(

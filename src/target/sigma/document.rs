@@ -10,8 +10,10 @@ const LINE_LENGTH: usize = 120;
 /// A value of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
-    /// A descriptive text: unquoted if that is safe, a block if it is long.
+    /// A descriptive text: unquoted if that is safe, a block if it has several lines.
     Text(String),
+    /// A descriptive text that is also a block if it is long.
+    Prose(String),
     /// A value of a detection: always quoted.
     Value(String),
     /// A finished scalar: a number, a date, `true`, `null`.
@@ -106,7 +108,8 @@ fn write_node(node: &Node, column: usize, inner: usize, text: &mut String) {
             indent(inner, text);
             write_map(entries, inner, text);
         }
-        Node::Text(value) => write_text(value, column + 4, text),
+        Node::Text(value) => write_text(value, column + 4, usize::MAX, text),
+        Node::Prose(value) => write_text(value, column + 4, LINE_LENGTH, text),
         Node::Value(value) => text.push_str(&format!(" {}\n", quoted(value))),
         Node::Scalar(value) => text.push_str(&format!(" {value}\n")),
     }
@@ -119,7 +122,9 @@ fn write_item(item: &Node, column: usize, text: &mut String) {
             text.push(' ');
             write_map(entries, column + 2, text);
         }
-        Node::List(_) | Node::Map(_) | Node::Text(_) | Node::Value(_) | Node::Scalar(_) => write_node(item, column, column + 4, text),
+        Node::List(_) | Node::Map(_) | Node::Text(_) | Node::Prose(_) | Node::Value(_) | Node::Scalar(_) => {
+            write_node(item, column, column + 4, text);
+        }
     }
 }
 
@@ -127,8 +132,8 @@ fn indent(column: usize, text: &mut String) {
     text.extend(std::iter::repeat_n(' ', column));
 }
 
-/// A descriptive text, as a block if it has several lines or is long and can be one.
-fn write_text(value: &str, column: usize, text: &mut String) {
+/// A descriptive text, as a block if it has several lines or is longer than `length`, and can be one.
+fn write_text(value: &str, column: usize, length: usize, text: &mut String) {
     let (body, chomping) = match value.strip_suffix('\n') {
         Some(body) => (body, ""),
         None => (value, "-"),
@@ -136,7 +141,7 @@ fn write_text(value: &str, column: usize, text: &mut String) {
     let lines: Vec<String> = if body.contains('\n') || chomping.is_empty() {
         body.split('\n').map(str::to_owned).collect()
     } else {
-        fold(body, LINE_LENGTH.saturating_sub(column))
+        fold(body, length, LINE_LENGTH.saturating_sub(column))
     };
     let long = lines.len() > 1 || chomping.is_empty();
     if !long || !can_be_block(body, &lines) {
@@ -154,9 +159,9 @@ fn write_text(value: &str, column: usize, text: &mut String) {
 }
 
 /// A text cut at single blanks so that joining the lines with blanks gives it back. Not cut at all if it is short.
-fn fold(text: &str, width: usize) -> Vec<String> {
+fn fold(text: &str, length: usize, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    if text.chars().count() <= LINE_LENGTH || text.contains("  ") {
+    if text.chars().count() <= length || text.contains("  ") {
         return vec![text.to_owned()];
     }
     for word in text.split(' ') {
@@ -241,7 +246,7 @@ fn is_plain(text: &str) -> bool {
 
 /// Whether some reader takes an unquoted text as something else: a number, a date, a truth value, nothing.
 fn is_other_type(text: &str) -> bool {
-    const WORDS: [&str; 11] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "t", "f"];
+    const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     let digit = text.starts_with(|c: char| c.is_numeric());
     let numeric = |c: char| c.is_numeric() || "abcdefxoinABCDEFXOINTtZz_+-.: ".contains(c);
     WORDS.contains(&text.to_lowercase().as_str())
@@ -371,7 +376,9 @@ mod tests {
     fn every_text_is_read_back_in_every_style() {
         for text in TEXTS {
             let expected = serde_yaml::Value::String((*text).to_owned());
-            assert_eq!(read_back(Node::Text((*text).into())), expected, "as a description: {text:?}");
+            assert_eq!(read_back(Node::Text((*text).into())), expected, "as a text: {text:?}");
+            let long = format!("{}{text}", "long ".repeat(40));
+            assert_eq!(read_back(Node::Prose(long.clone())), serde_yaml::Value::String(long), "in a description: {text:?}");
             assert_eq!(read_back(Node::Value((*text).into())), expected, "as a value: {text:?}");
             let list = read_back(Node::List(vec![Node::Text((*text).into()), Node::Value((*text).into())]));
             assert_eq!(list, serde_yaml::Value::Sequence(vec![expected.clone(), expected.clone()]), "in a list: {text:?}");
@@ -395,11 +402,11 @@ mod tests {
     #[test]
     fn long_texts_become_folded_blocks() {
         let text = "word ".repeat(60);
-        let written = write(&[Entry::new("description", Node::Text(text.trim().into()))]);
+        let written = write(&[Entry::new("description", Node::Prose(text.trim().into()))]);
         assert!(written.starts_with("description: >-\n    word"), "{written}");
         assert!(written.lines().all(|line| line.len() <= LINE_LENGTH), "{written}");
-        assert_eq!(read_back(Node::Text(text.trim().into())), serde_yaml::Value::String(text.trim().into()));
-        assert_eq!(read_back(Node::Text(text.clone())), serde_yaml::Value::String(text), "a final blank is kept");
+        assert_eq!(read_back(Node::Prose(text.trim().into())), serde_yaml::Value::String(text.trim().into()));
+        assert_eq!(read_back(Node::Prose(text.clone())), serde_yaml::Value::String(text), "a final blank is kept");
     }
 
     #[test]

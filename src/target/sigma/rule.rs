@@ -116,7 +116,7 @@ impl Body {
             return Err(refused);
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        entries.push(Entry::new("condition", Node::Text(condition::text(&formula, &names, condition::Parentheses::Usual))));
+        entries.push(Entry::new("condition", Node::Prose(condition::text(&formula, &names, condition::Parentheses::Usual))));
         let whole = [Entry::new("logsource", log_source(&detection.log_source)), Entry::new("detection", Node::Map(entries))];
         if refused.is_empty() { Ok(write(&whole)) } else { Err(refused) }
     }
@@ -148,7 +148,7 @@ pub(super) fn head(metadata: &Metadata) -> Vec<Entry> {
     list(&mut entries, "related", related.collect());
     text(&mut entries, "taxonomy", &metadata.taxonomy);
     text(&mut entries, "status", &metadata.status);
-    text(&mut entries, "description", &metadata.description);
+    entries.extend(metadata.description.iter().map(|text| Entry::new("description", Node::Prose(text.clone()))));
     text(&mut entries, "license", &metadata.license);
     texts(&mut entries, "references", metadata.references.iter().map(String::as_str));
     text(&mut entries, "author", &metadata.author);

@@ -1,0 +1,80 @@
+//! The language, feature by feature: every spec in `tests/specs/ok` with what it compiles to, every one in
+//! `tests/specs/err` with its problems. A snapshot stands beside its input.
+
+mod common;
+
+use cognate::build::{Acceptance, Outcome, build, place_at_title};
+use cognate::detection::Detection;
+use cognate::diagnostic::Diagnostic;
+use cognate::frontend::check_tests;
+use cognate::report;
+use cognate::target::{Options, Target};
+use cognate::template::Templates;
+use common::{World, outputs, source, templates, visible};
+use std::path::Path;
+
+fn snapshot(path: &Path, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(path.parent().expect("a folder"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.remove_snapshot_suffix();
+    settings.set_omit_expression(true);
+    settings.remove_input_file();
+    let name = path.file_stem().expect("a name").to_string_lossy();
+    settings.bind(|| insta::assert_snapshot!(&*name, text));
+}
+
+#[test]
+fn specs_compile() {
+    let (world, templates) = (World::new(), templates());
+    let mut broken = String::new();
+    insta::glob!("specs/ok/*.yml", |path| {
+        let source = source(path);
+        let (detection, diagnostics) = world.understand(&source);
+        let problems = diagnostics.sorted();
+        let text = report::text(&[(source, problems)], false);
+        let Some(detection) = detection else {
+            broken += &text;
+            return;
+        };
+        let warnings = if text.is_empty() { text } else { format!("--- warnings\n{}\n", visible(&text)) };
+        snapshot(path, &format!("{warnings}{}", outputs(&detection, &templates)));
+    });
+    assert!(broken.is_empty(), "\n{broken}");
+}
+
+#[test]
+fn problems_are_reported_at_their_places() {
+    let (world, templates) = (World::new(), templates());
+    insta::glob!("specs/err/*.yml", |path| {
+        let source = source(path);
+        let (detection, mut diagnostics) = world.understand(&source);
+        let wrong = diagnostics.has_errors();
+        assert_eq!(detection.is_none(), wrong, "{}: no detection, and only then, if there is an error", source.path);
+        let mut reports = Vec::new();
+        if let Some(detection) = detection {
+            if source.path.contains("W0301") {
+                check_tests(&detection, &mut diagnostics);
+            }
+            reports = Target::ALL.map(|target| (target.name(), problems(&detection, target, &templates))).to_vec();
+        }
+        reports.insert(0, ("spec", diagnostics.sorted()));
+        let mut text = String::new();
+        for (name, problems) in reports.into_iter().filter(|(_, problems)| !problems.is_empty()) {
+            let heading = if name == "spec" { String::new() } else { format!("--- {name}\n") };
+            text += &format!("{heading}{}", report::text(&[(source.clone(), problems)], false));
+        }
+        assert!(!text.is_empty(), "{} has no problems", source.path);
+        snapshot(path, &visible(&text));
+    });
+}
+
+/// Why a target is not built, and acceptances that it does not need.
+fn problems(detection: &Detection, target: Target, templates: &Templates) -> Vec<Diagnostic> {
+    let (outcome, unneeded) = build(detection, target, templates, &Options::default(), &Acceptance::default());
+    let refused = match outcome {
+        Outcome::Built(_) | Outcome::Skipped(_) => Vec::new(),
+        Outcome::Refused(problems) | Outcome::NotAccepted(_, problems) => problems,
+    };
+    refused.into_iter().chain(unneeded).map(|problem| place_at_title(problem, detection)).collect()
+}
