@@ -461,6 +461,18 @@ impl RegexTest {
             [(self.ignore_case, 'i'), (self.multiline, 'm'), (self.dot_all, 's')].iter().filter(|(on, _)| *on).map(|(_, c)| *c).collect();
         if flags.is_empty() { flags } else { format!("(?{flags})") }
     }
+
+    /// Whether it asks for the beginning or the end of the text: such an expression over one value cannot be searched
+    /// in a whole event.
+    pub fn is_anchored(&self) -> bool {
+        match regex_syntax::parse(&format!("{}{}", self.flags(), self.pattern)) {
+            Ok(hir) => hir.properties().look_set().contains_anchor(),
+            Err(_) => {
+                let outside = self.pattern.replace("[^", "").replace("\\\\", "").replace("\\^", "").replace("\\$", "");
+                outside.contains(['^', '$']) || ["\\A", "\\z", "\\Z", "\\G"].iter().any(|anchor| outside.contains(anchor))
+            }
+        }
+    }
 }
 
 /// How numbers and moments compare.

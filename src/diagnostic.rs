@@ -292,4 +292,5 @@ codes! {
     S016 "Sigma: a list-valued field matches when one of its elements does"
     S017 "Sigma: events of one instant count as ordered"
     S018 "Sigma: keyword is searched in the raw event"
+    S022 "Sigma: field that a processing pipeline must map"
 }

@@ -63,9 +63,10 @@ pub fn explain(path: &str, detection: &Detection, indicators: &Indicators, outco
 
 fn stages(text: &mut String, detection: &Detection) {
     let _ = writeln!(text, "\nStages");
-    let condition = match &detection.formula {
-        Formula::Everything => "every event of the log source".to_owned(),
-        formula => formula_text(formula, &detection.selections),
+    let condition = if detection.formula == Formula::Everything {
+        "every event of the log source".to_owned()
+    } else {
+        formula_text(&detection.formula, &detection.selections)
     };
     let _ = writeln!(text, "  0  condition: {condition}");
     for (index, selection) in detection.selections.iter().enumerate() {

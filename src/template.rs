@@ -125,10 +125,13 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the default delimiters are valid"));
-    environment.set_formatter(|output, _, value| match value.kind() {
-        ValueKind::String => Ok(output.write_str(value.as_str().unwrap_or_default())?),
-        ValueKind::Number => Ok(write!(output, "{value}")?),
-        kind => Err(Error::new(ErrorKind::InvalidOperation, format!("a template prints texts only, not {kind}"))),
+    environment.set_formatter(|output, _, value| {
+        let kind = value.kind();
+        match value.as_str() {
+            Some(text) => Ok(output.write_str(text)?),
+            None if kind == ValueKind::Number => Ok(write!(output, "{value}")?),
+            None => Err(Error::new(ErrorKind::InvalidOperation, format!("a template prints texts only, not {kind}"))),
+        }
     });
     environment
 }

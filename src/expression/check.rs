@@ -135,13 +135,11 @@ impl Checker<'_, '_> {
             WrittenKind::Negate(inner) => {
                 let inner = self.value(inner)?;
                 let inner = if inner.value_type == Type::Text { coerce(inner, Type::Number) } else { inner };
-                match inner.value_type {
-                    Type::Number | Type::Duration => {
-                        let value_type = inner.value_type;
-                        make(ExpressionKind::Negate(Box::new(inner)), value_type)
-                    }
-                    other => self.fail(Diagnostic::error(E0302, written.span, format!("{} has no negative", other.describe()))),
+                let value_type = inner.value_type;
+                if matches!(value_type, Type::Number | Type::Duration) {
+                    return make(ExpressionKind::Negate(Box::new(inner)), value_type);
                 }
+                self.fail(Diagnostic::error(E0302, written.span, format!("{} has no negative", value_type.describe())))
             }
             WrittenKind::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right, written.span),
             WrittenKind::Call(name, arguments, filter) => {
@@ -233,12 +231,10 @@ impl Checker<'_, '_> {
 
     /// `true` and `false` beside a field are its texts.
     fn operand(&mut self, written: &Written) -> Option<Expression> {
-        match written.kind {
-            WrittenKind::Boolean(value) => {
-                Some(Expression { kind: ExpressionKind::Text(value.to_string()), value_type: Type::Text, span: written.span })
-            }
-            _ => self.value(written),
+        if let WrittenKind::Boolean(value) = written.kind {
+            return Some(Expression { kind: ExpressionKind::Text(value.to_string()), value_type: Type::Text, span: written.span });
         }
+        self.value(written)
     }
 
     fn call(&mut self, name: &str, place: Span, arguments: &[Written], span: Span) -> Option<Expression> {
@@ -271,7 +267,8 @@ impl Checker<'_, '_> {
             Function::Lower => &[Type::Text],
             Function::Coalesce => &[Type::Number, Type::Duration, Type::Timestamp, Type::Text],
         };
-        let known = arguments.iter().find(|a| !guessed(a)).map_or(allowed[0], |a| a.value_type);
+        let default = if function == Function::Coalesce { Type::Text } else { allowed[0] };
+        let known = arguments.iter().find(|a| !guessed(a)).map_or(default, |a| a.value_type);
         let wanted = if allowed.contains(&known) { known } else { allowed[0] };
         for argument in arguments.iter_mut() {
             *argument = coerce(argument.clone(), wanted);
@@ -290,14 +287,34 @@ impl Checker<'_, '_> {
     }
 }
 
+/// Whether nobody knows the type: a field of an open log source, or the first of several such fields that has a value.
 fn guessed(expression: &Expression) -> bool {
-    matches!(&expression.kind, ExpressionKind::Field(field) if field.kind == FieldType::Any)
+    match &expression.kind {
+        ExpressionKind::Field(field) => field.kind == FieldType::Any,
+        ExpressionKind::Call(Function::Coalesce, arguments) => arguments.iter().all(guessed),
+        ExpressionKind::Number(_)
+        | ExpressionKind::Text(_)
+        | ExpressionKind::Duration(_)
+        | ExpressionKind::Boolean(_)
+        | ExpressionKind::Selection(_)
+        | ExpressionKind::Column(_)
+        | ExpressionKind::Negate(_)
+        | ExpressionKind::Not(_)
+        | ExpressionKind::Arithmetic(..)
+        | ExpressionKind::Compare(..)
+        | ExpressionKind::And(_)
+        | ExpressionKind::Or(_)
+        | ExpressionKind::Call(..) => false,
+    }
 }
 
-/// A field of unknown type takes the type that its use asks for.
-fn coerce(mut expression: Expression, wanted: Type) -> Expression {
+/// A value of unknown type takes the type that its use asks for.
+pub fn coerce(mut expression: Expression, wanted: Type) -> Expression {
     if guessed(&expression) && matches!(wanted, Type::Number | Type::Timestamp) {
         expression.value_type = wanted;
+        if let ExpressionKind::Call(_, arguments) = &mut expression.kind {
+            arguments.iter_mut().for_each(|argument| *argument = coerce(argument.clone(), wanted));
+        }
     }
     expression
 }

@@ -3,7 +3,7 @@
 use super::{Lowering, column_name};
 use crate::detection::{Aggregate, Derived, GroupKey, Label, Measure, MeasureFunction, Selection, SortKey, Window};
 use crate::diagnostic::{Diagnostic, E0204, E0216, E0302, E0303, E0304, E0305, E0306, E0307, E0309, did_you_mean};
-use crate::expression::check::{Named, Scope, check, check_value, type_of};
+use crate::expression::check::{Named, Scope, check, check_value, coerce, type_of};
 use crate::expression::parse::{Written, WrittenKind};
 use crate::expression::{ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
 use crate::logsource::LogSource;
@@ -148,16 +148,14 @@ fn group_key(
     columns: &mut Columns<'_>,
     index: usize,
 ) -> Option<GroupKey> {
-    let (field_name, lower) = match &written.kind {
-        WrittenKind::Name(field) => (field, false),
-        WrittenKind::Call(function, arguments, None) if function.value == Function::Lower.name() && arguments.len() == 1 => {
-            match &arguments[0].kind {
-                WrittenKind::Name(field) => (field, true),
-                _ => return bad_key(lowering, written.span),
-            }
-        }
-        _ => return bad_key(lowering, written.span),
-    };
+    let mut inner = &written.kind;
+    let lower = matches!(inner, WrittenKind::Call(function, _, None) if function.value == Function::Lower.name());
+    if let WrittenKind::Call(_, arguments, None) = inner
+        && let ([argument], true) = (arguments.as_slice(), lower)
+    {
+        inner = &argument.kind;
+    }
+    let WrittenKind::Name(field_name) = inner else { return bad_key(lowering, written.span) };
     let field = lowering.field(field_name, written.span)?;
     if field.list {
         let message = format!("`{field_name}` may have several values in one event, so it cannot be a key");
@@ -285,10 +283,8 @@ fn both(first: Option<Expression>, second: Option<Expression>) -> Option<Express
 }
 
 /// The argument of a computing measure; a field of unknown type counts as a number.
-fn numeric(lowering: &mut Lowering<'_, '_>, mut argument: Expression, name: &str, allowed: &[Type]) -> Option<Expression> {
-    if matches!(&argument.kind, ExpressionKind::Field(field) if field.kind == crate::logsource::FieldType::Any) {
-        argument.value_type = Type::Number;
-    }
+fn numeric(lowering: &mut Lowering<'_, '_>, argument: Expression, name: &str, allowed: &[Type]) -> Option<Expression> {
+    let argument = coerce(argument, Type::Number);
     if allowed.contains(&argument.value_type) {
         return Some(argument);
     }
@@ -299,14 +295,15 @@ fn numeric(lowering: &mut Lowering<'_, '_>, mut argument: Expression, name: &str
 
 fn rank(lowering: &mut Lowering<'_, '_>, written: &Written, scope: &EventNames<'_>) -> Option<f64> {
     let expression = check(written, Type::Number, scope, lowering.diagnostics)?;
-    match expression.kind {
-        ExpressionKind::Number(rank) if rank > 0.0 && rank <= 100.0 => Some(rank),
-        _ => {
-            let error = Diagnostic::error(E0302, written.span, "the rank of a percentile is a number above 0 and up to 100");
-            lowering.diagnostics.push(error.help("write `percentile(bytes, 95)`"));
-            None
-        }
+    if let ExpressionKind::Number(rank) = expression.kind
+        && rank > 0.0
+        && rank <= 100.0
+    {
+        return Some(rank);
     }
+    let error = Diagnostic::error(E0302, written.span, "the rank of a percentile is a number above 0 and up to 100");
+    lowering.diagnostics.push(error.help("write `percentile(bytes, 95)`"));
+    None
 }
 
 fn derived(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, columns: &mut Columns<'_>) -> Option<Vec<Derived>> {
@@ -365,34 +362,43 @@ fn refuse_absence(lowering: &mut Lowering<'_, '_>, condition: &Expression, measu
 
 /// The place of a condition that cannot hold whatever is counted.
 fn never(condition: &Expression, measures: &[Measure]) -> Option<Span> {
-    match &condition.kind {
-        ExpressionKind::And(parts) => parts.iter().find_map(|part| never(part, measures)),
-        ExpressionKind::Or(parts) => {
-            let spans: Option<Vec<Span>> = parts.iter().map(|part| never(part, measures)).collect();
-            spans.and_then(|spans| spans.first().copied())
-        }
-        ExpressionKind::Compare(relational, left, right) => {
-            let least = |expression: &Expression| match expression.kind {
-                ExpressionKind::Column(ColumnReference::Measure(index)) => match &measures[index].function {
-                    MeasureFunction::Count => Some(if measures[index].filter.is_none() { 1.0 } else { 0.0 }),
-                    MeasureFunction::Distinct(_) => Some(0.0),
-                    _ => None,
-                },
-                _ => None,
-            };
-            let number = |expression: &Expression| match expression.kind {
-                ExpressionKind::Number(number) => Some(number),
-                _ => None,
-            };
-            let impossible = match (least(left).zip(number(right)), number(left).zip(least(right))) {
-                (Some((least, number)), _) => below(*relational, least, number),
-                (None, Some((number, least))) => below(mirrored(*relational), least, number),
-                (None, None) => false,
-            };
-            impossible.then_some(condition.span)
-        }
-        _ => None,
+    if let ExpressionKind::And(parts) = &condition.kind {
+        return parts.iter().find_map(|part| never(part, measures));
     }
+    if let ExpressionKind::Or(parts) = &condition.kind {
+        let spans: Option<Vec<Span>> = parts.iter().map(|part| never(part, measures)).collect();
+        return spans.and_then(|spans| spans.first().copied());
+    }
+    let ExpressionKind::Compare(relational, left, right) = &condition.kind else { return None };
+    let impossible = match (least(left, measures).zip(number(right)), number(left).zip(least(right, measures))) {
+        (Some((least, number)), _) => below(*relational, least, number),
+        (None, Some((number, least))) => below(mirrored(*relational), least, number),
+        (None, None) => false,
+    };
+    impossible.then_some(condition.span)
+}
+
+/// The smallest number that a count can be in a window that exists.
+fn least(expression: &Expression, measures: &[Measure]) -> Option<f64> {
+    let ExpressionKind::Column(ColumnReference::Measure(index)) = expression.kind else { return None };
+    let measure = &measures[index];
+    match (&measure.function, &measure.filter) {
+        (MeasureFunction::Count, None) => Some(1.0),
+        (MeasureFunction::Count, Some(_)) | (MeasureFunction::Distinct(_), _) => Some(0.0),
+        (
+            MeasureFunction::Sum(_)
+            | MeasureFunction::Average(_)
+            | MeasureFunction::Minimum(_)
+            | MeasureFunction::Maximum(_)
+            | MeasureFunction::Values(_)
+            | MeasureFunction::Percentile(..),
+            _,
+        ) => None,
+    }
+}
+
+fn number(expression: &Expression) -> Option<f64> {
+    if let ExpressionKind::Number(number) = expression.kind { Some(number) } else { None }
 }
 
 /// Whether no value of at least `least` relates so to the number.

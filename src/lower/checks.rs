@@ -240,12 +240,9 @@ fn action_values(predicate: &Predicate, action: &Field) -> Option<Vec<String>> {
         Subject::Field(field) if field.name == action.name => predicate
             .tests
             .iter()
-            .map(|test| match test {
-                ValueTest::Text(pattern) => match pattern.shape() {
-                    Shape::Equals(text) => Some(text.to_owned()),
-                    Shape::StartsWith(_) | Shape::EndsWith(_) | Shape::Contains(_) | Shape::Anything | Shape::Wildcards => None,
-                },
-                _ => None,
+            .map(|test| {
+                let ValueTest::Text(pattern) = test else { return None };
+                if let Shape::Equals(text) = pattern.shape() { Some(text.to_owned()) } else { None }
             })
             .collect(),
         Subject::Field(_) | Subject::Event => None,

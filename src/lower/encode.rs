@@ -47,11 +47,11 @@ fn dash_variants(text: &str, limit: usize) -> Result<Vec<String>, String> {
 /// A text's bytes in an encoding.
 pub fn utf16(text: &str, encoding: Modifier) -> Vec<u8> {
     let units = text.encode_utf16();
-    match encoding {
-        Modifier::Utf16Be => units.flat_map(u16::to_be_bytes).collect(),
-        Modifier::Utf16 => [0xff, 0xfe].into_iter().chain(units.flat_map(u16::to_le_bytes)).collect(),
-        _ => units.flat_map(u16::to_le_bytes).collect(),
+    if encoding == Modifier::Utf16Be {
+        return units.flat_map(u16::to_be_bytes).collect();
     }
+    let mark: &[u8] = if encoding == Modifier::Utf16 { &[0xff, 0xfe] } else { &[] };
+    mark.iter().copied().chain(units.flat_map(u16::to_le_bytes)).collect()
 }
 
 /// The bytes in base64.

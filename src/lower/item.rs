@@ -233,11 +233,9 @@ impl Plan {
                 if self.kind != TestKind::Regex {
                     return Err(format!("`{name}` is a flag of `re` and must come after it"));
                 }
-                match modifier {
-                    Modifier::IgnoreCase => self.flags.0 = true,
-                    Modifier::Multiline => self.flags.1 = true,
-                    _ => self.flags.2 = true,
-                }
+                self.flags.0 |= modifier == Modifier::IgnoreCase;
+                self.flags.1 |= modifier == Modifier::Multiline;
+                self.flags.2 |= modifier == Modifier::DotAll;
             }
         }
         Ok(())
@@ -354,28 +352,32 @@ impl Plan {
         let mut variants = vec![segments];
         let mut bytes: Option<Vec<u8>> = None;
         for modifier in &self.rewrites {
-            match modifier {
-                Modifier::Windash => {
-                    let rewritten = variants.iter().map(|variant| encode::windash(variant)).collect::<Result<Vec<_>, _>>()?;
-                    variants = rewritten.into_iter().flatten().collect();
+            let name = modifier.name();
+            if *modifier == Modifier::Windash {
+                if bytes.is_some() {
+                    return Err("`windash` must come before the modifiers that encode".to_owned());
                 }
-                Modifier::Base64 | Modifier::Base64Offset => {
-                    let offsets = *modifier == Modifier::Base64Offset;
-                    let mut encoded = Vec::new();
-                    for variant in &variants {
-                        let input = bytes.take().map_or_else(|| plain(variant, modifier.name()).map(|text| text.into_bytes()), Ok)?;
-                        if offsets {
-                            encoded.extend(encode::base64_offsets(&input));
-                        } else {
-                            encoded.push(encode::base64(&input));
-                        }
+                let rewritten = variants.iter().map(|variant| encode::windash(variant)).collect::<Result<Vec<_>, _>>()?;
+                variants = rewritten.into_iter().flatten().collect();
+            } else if matches!(modifier, Modifier::Base64 | Modifier::Base64Offset) {
+                let mut encoded = Vec::new();
+                for variant in &variants {
+                    let input = bytes.take().map_or_else(|| plain(variant, name).map(String::into_bytes), Ok)?;
+                    if *modifier == Modifier::Base64Offset {
+                        encoded.extend(encode::base64_offsets(&input));
+                    } else {
+                        encoded.push(encode::base64(&input));
                     }
-                    variants = encoded.into_iter().map(|text| vec![Segment::Literal(text)]).collect();
                 }
-                _ => {
-                    let [variant] = variants.as_slice() else { return Err(format!("`{}` does not fit after `windash`", modifier.name())) };
-                    bytes = Some(encode::utf16(&plain(variant, modifier.name())?, *modifier));
+                variants = encoded.into_iter().map(|text| vec![Segment::Literal(text)]).collect();
+            } else {
+                if bytes.is_some() {
+                    return Err(format!("`{name}` comes after another encoding"));
                 }
+                let [variant] = variants.as_slice() else {
+                    return Err(format!("`{name}` encodes one text, not several: it must come first"));
+                };
+                bytes = Some(encode::utf16(&plain(variant, name)?, *modifier));
             }
         }
         match bytes {

@@ -138,7 +138,8 @@ pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Opti
     if !writer.problems.is_empty() {
         return Err(writer.problems);
     }
-    let text = text.map_err(|problem| vec![problem])?.trim_end_matches('\n').to_owned();
+    let text = text.map_err(|problem| vec![problem])?;
+    let text = text.trim_end().lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     let length = text.chars().count();
     if length > LONGEST_QUERY {
         let message =

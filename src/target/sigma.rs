@@ -9,7 +9,9 @@ mod assumption;
 mod condition;
 mod correlation;
 mod document;
+mod element;
 mod filter;
+mod portable;
 mod rule;
 mod selection;
 #[cfg(test)]
@@ -41,5 +43,6 @@ pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Opti
     let documents = documents.iter().map(text).collect::<Result<Vec<String>, _>>()?;
     let documents: Vec<&str> = documents.iter().map(|document| document.trim_end_matches('\n')).collect();
     let text = templates.envelope("collection.j2", serde_json::json!({ "documents": documents })).map_err(|diagnostic| vec![diagnostic])?;
-    Ok(Rendered { text: text.trim_end_matches('\n').to_owned(), assumptions: assumption::assumptions(detection) })
+    let assumptions = assumption::assumptions(detection).into_iter().chain(element::assumptions(detection)).collect();
+    Ok(Rendered { text: text.trim_end_matches('\n').to_owned(), assumptions })
 }

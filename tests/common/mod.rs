@@ -139,7 +139,10 @@ fn line(problem: &Diagnostic) -> String {
 
 /// Characters that nobody sees as `⟦U+0009⟧`.
 pub fn visible(text: &str) -> String {
-    let hidden = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let hidden = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if hidden(c) {

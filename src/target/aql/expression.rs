@@ -153,6 +153,8 @@ impl<'w, 'a, 'c> Compiler<'w, 'a, 'c> {
     }
 
     fn comparison(&mut self, relation: Relational, left: &Expression, right: &Expression, guarded: bool) -> Clause {
+        // whether NULL is unequal to a value is not documented
+        let guarded = guarded || relation == Relational::NotEqual;
         match left.value_type {
             Type::Boolean => self.same_truth(relation, left, right),
             Type::Text => self.text_comparison(relation, left, right, guarded),
@@ -292,10 +294,8 @@ impl<'w, 'a, 'c> Compiler<'w, 'a, 'c> {
             Kind::Whole | Kind::Time => Some(Value::atom(&property.text)),
             Kind::Real => Some(Value { number, ..Value::atom(&property.text) }),
             Kind::Text | Kind::Unknown => {
-                let text = match property.kind {
-                    Kind::Unknown => self.writer.spell("to_text", &[&property.text]),
-                    _ => property.text.clone(),
-                };
+                let unknown = property.kind == Kind::Unknown;
+                let text = if unknown { self.writer.spell("to_text", &[&property.text]) } else { property.text.clone() };
                 let decimal = self.writer.test("matches", &[&text, &names::literal(regex::DECIMAL)]);
                 let chosen = self.writer.choose(&decimal, &text, &names::literal("0"));
                 let value = Value::atom(self.writer.spell("to_real", &[&chosen]));
@@ -488,14 +488,11 @@ fn is_true(field: &Arc<Field>, span: Span) -> Condition {
 /// `max(x) - min(x)`
 fn is_span(writer: &Writer<'_>, left: &Expression, right: &Expression) -> bool {
     use crate::detection::MeasureFunction::{Maximum, Minimum};
-    let measure = |expression: &Expression| match &expression.kind {
-        ExpressionKind::Column(ColumnReference::Measure(index)) => writer.detection.aggregate.as_ref()?.measures.get(*index),
-        _ => None,
+    let measure = |expression: &Expression| {
+        let ExpressionKind::Column(ColumnReference::Measure(index)) = expression.kind else { return None };
+        writer.detection.aggregate.as_ref()?.measures.get(index)
     };
-    let name = |argument: &Expression| match &argument.kind {
-        ExpressionKind::Field(field) => Some(field.name.clone()),
-        _ => None,
-    };
+    let name = |argument: &Expression| if let ExpressionKind::Field(field) = &argument.kind { Some(field.name.clone()) } else { None };
     let (Some(left), Some(right)) = (measure(left), measure(right)) else { return false };
     match (&left.function, &right.function) {
         (Maximum(a), Minimum(b)) => left.filter.is_none() && right.filter.is_none() && name(a).is_some() && name(a) == name(b),

@@ -503,6 +503,11 @@ fn keyword(writer: &mut Writer<'_>, test: &ValueTest, span: Span) -> Clause {
         ValueTest::Text(pattern) => raw_pattern(writer, &raw, pattern, span),
         ValueTest::Number(number) => raw_pattern(writer, &raw, &containing(&number.text), span),
         ValueTest::Boolean(value) => raw_pattern(writer, &raw, &containing(&value.to_string()), span),
+        ValueTest::Regex(test) if test.is_anchored() => {
+            let help = "name the field, or leave out `^` and `$`: keywords are searched in the raw event";
+            writer.refuse(span, "the beginning or the end of a value in a regular expression over the whole event", help);
+            Clause::NEVER
+        }
         ValueTest::Regex(test) => regex_test(writer, &raw, test, "the keywords", span).unwrap_or(Clause::NEVER),
         ValueTest::Absent
         | ValueTest::Present

@@ -2,7 +2,7 @@
 //! Pieces come out as finished steps; the envelopes `aggregate.j2` and `sliding.j2` put them together.
 
 use super::absence::used_selections;
-use super::expression::{Columns, Computed, Kind, Scope, SelectionNames};
+use super::expression::{Columns, Computed, Kind, Scope, SelectionNames, unwrapped};
 use super::layout::Doc;
 use super::spelling::{name, text_literal, timespan_literal};
 use super::writer::Writer;
@@ -136,6 +136,10 @@ impl Writer<'_> {
             let selection = &detection.selections[index];
             let doc = self.condition(&selection.condition, true);
             let plain: String = selection.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            if self.is_list_output(&doc) {
+                names.insert(index, doc.flat(self.templates));
+                continue;
+            }
             let column = self.fresh(&format!("_is_{plain}"));
             steps.push(self.op("extend", &[&column, &doc.lines(self.templates, 4)]));
             names.insert(index, column);
@@ -168,12 +172,23 @@ impl Writer<'_> {
     }
 
     fn counted<'d>(&mut self, measure: &'d Measure, scope: &Scope<'_>) -> Counted<'d> {
-        let argument = measure.function.argument().map(|argument| self.value(argument, scope));
-        let filter = measure.filter.as_ref().map_or_else(Doc::always, |filter| self.boolean(filter, scope, true));
+        let mut argument = measure.function.argument().map(|argument| self.value(argument, scope));
+        let mut filter = measure.filter.as_ref().map_or_else(Doc::always, |filter| self.boolean(filter, scope, true));
         let texts = matches!(measure.function, MeasureFunction::Distinct(_) | MeasureFunction::Values(_));
         if texts && argument.as_ref().is_some_and(Computed::is_event_text) {
             let message = format!("`{}` leaves out the empty text, which a text column cannot tell from a missing value", measure.name);
             self.assume(K003, measure.span, message);
+        }
+        let counts_present = match measure.function {
+            MeasureFunction::Distinct(_) | MeasureFunction::Values(_) | MeasureFunction::Average(_) | MeasureFunction::Percentile(..) => {
+                true
+            }
+            MeasureFunction::Count | MeasureFunction::Sum(_) | MeasureFunction::Minimum(_) | MeasureFunction::Maximum(_) => false,
+        };
+        if let Some(value) = argument.take_if(|_| counts_present) {
+            let value = if value.nullable { self.repeatable_as(&format!("_value_{}", measure.name), value) } else { value };
+            filter = Doc::all([filter, self.is_present(&value)]);
+            argument = Some(value.known());
         }
         Counted { measure, argument, filter }
     }
@@ -234,10 +249,9 @@ impl Writer<'_> {
     fn summarized(&mut self, column: &str, counted: Counted<'_>) -> Summarized {
         let Counted { measure, argument, filter } = counted;
         let argument = argument.unwrap_or_else(|| Computed::column("", Kind::Whole, false));
-        let present = self.is_present(&argument);
-        let counts = Doc::all([filter.clone(), present]);
+        let counts = filter.clone();
         let lines = |doc: &Doc| doc.lines(self.templates, 12);
-        let value = argument.text.as_str();
+        let value = unwrapped(&argument.text);
         let (text, kind, nullable) = match &measure.function {
             MeasureFunction::Count if filter.is_always() => (self.op("count", &[]), Kind::Whole, false),
             MeasureFunction::Count => (self.op("count_if", &[&lines(&filter)]), Kind::Whole, false),
@@ -383,7 +397,7 @@ impl Writer<'_> {
         let Counted { measure, argument, filter } = counted;
         let argument = argument.map(|argument| {
             let column = self.fresh(&format!("_value_{}", measure.name));
-            columns.push(assignment(&column, &argument.text));
+            columns.push(assignment(&column, unwrapped(&argument.text)));
             inputs.push(column.clone());
             Computed::column(column, argument.kind, argument.nullable)
         });
@@ -525,28 +539,6 @@ fn zero(kind: Kind) -> &'static str {
 /// `name = value`, or just the name of a column that keeps its name.
 pub fn assignment(column: &str, value: &str) -> String {
     if column == value { column.to_owned() } else { format!("{column} = {value}") }
-}
-
-/// Without the parentheses around the whole.
-fn unwrapped(text: &str) -> &str {
-    let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return text };
-    let mut depth = 0i32;
-    let mut quoted = false;
-    let mut escaped = false;
-    for character in inner.chars() {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '(' if !quoted => depth += 1,
-            ')' if !quoted => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 {
-            return text;
-        }
-    }
-    inner
 }
 
 /// A list on one line, or one item per line.

@@ -57,22 +57,24 @@ pub struct Computed {
     pub simple: bool,
     /// The literal, if it is a number or duration other than zero.
     nonzero: bool,
-    /// The event column whose '' stands for a missing value.
+    /// Whether '' stands for a missing value of the event, too.
     event_text: bool,
+    /// A test for presence that tells '' from a missing value, if there is one.
+    presence: Option<String>,
 }
 
 impl Computed {
     /// A column.
     pub fn column(text: impl Into<String>, kind: Kind, nullable: bool) -> Self {
-        Self { text: text.into(), kind, nullable, simple: true, nonzero: false, event_text: false }
+        Self { text: text.into(), kind, nullable, simple: true, nonzero: false, event_text: false, presence: None }
     }
 
     fn literal(text: String, kind: Kind, nonzero: bool) -> Self {
-        Self { text, kind, nullable: false, simple: true, nonzero, event_text: false }
+        Self { text, kind, nullable: false, simple: true, nonzero, event_text: false, presence: None }
     }
 
     fn new(text: String, kind: Kind, nullable: bool) -> Self {
-        Self { text, kind, nullable, simple: false, nonzero: false, event_text: false }
+        Self { text, kind, nullable, simple: false, nonzero: false, event_text: false, presence: None }
     }
 }
 
@@ -199,7 +201,12 @@ impl Writer<'_> {
             self.assume(K003, span, "empty text in a field that an expression compares counts as missing".to_owned());
         }
         if literal && empty_literal {
-            return if negative { Doc::leaf(self.op("is_not_empty", &[&a.text])) } else { Doc::never() };
+            let empty = |operator: &'static str| Doc::leaf(self.op(operator, &[&a.text]));
+            return match (negative, &a.presence) {
+                (true, _) => empty("is_not_empty"),
+                (false, Some(presence)) => Doc::all([Doc::leaf(presence.clone()), empty("is_empty")]),
+                (false, None) => Doc::never(),
+            };
         }
         let folds = !literal || needs_fold(&b.text);
         let compares = if folds {
@@ -210,7 +217,7 @@ impl Writer<'_> {
         } else {
             self.op(if negative { "not_equals" } else { "equals" }, &[&a.text, &b.text])
         };
-        let present = |value: &Computed| Doc::leaf(self.op("is_not_empty", &[&value.text]));
+        let present = |value: &Computed| self.is_present(value);
         let mut parts = Vec::new();
         if negative || !literal {
             parts.push(present(&a));
@@ -275,13 +282,14 @@ impl Writer<'_> {
             Function::Lower => {
                 let value = self.value(&arguments[0], scope);
                 self.assume_folding();
-                Computed { event_text: value.event_text, ..Computed::new(self.op("lower", &[&value.text]), Kind::Text, value.nullable) }
+                let text = self.op("lower", &[&value.text]);
+                Computed { text, simple: false, ..value }
             }
             Function::Coalesce => {
                 let values: Vec<Computed> = arguments.iter().map(|argument| self.value(argument, scope)).collect();
                 let values = self.unify(values);
                 let nullable = values.iter().all(|value| value.nullable);
-                if values.iter().any(|value| value.event_text) {
+                if values.iter().any(|value| value.event_text || value.presence.is_some()) {
                     self.assume(K003, span, "empty text in a field that an expression reads counts as missing".to_owned());
                 }
                 let kind = values.first().map_or(Kind::Real, |value| value.kind);
@@ -336,10 +344,15 @@ impl Writer<'_> {
 
     /// The same value in a form that is cheap to repeat.
     fn repeatable(&mut self, value: Computed) -> Computed {
+        self.repeatable_as("_value", value)
+    }
+
+    /// The same value, if need be in a helper column of this name.
+    pub fn repeatable_as(&mut self, wish: &str, value: Computed) -> Computed {
         if value.simple {
             return value;
         }
-        let column = self.hoist("_value", &value.text);
+        let column = self.hoist(wish, unwrapped(&value.text));
         Computed { text: column, simple: true, ..value }
     }
 
@@ -407,6 +420,7 @@ impl Writer<'_> {
                 Some(text) => Computed {
                     simple: text == operand.raw,
                     event_text: operand.stored == Stored::Text,
+                    presence: (operand.stored == Stored::Json).then(|| self.present(operand)),
                     ..Computed::new(text, Kind::Text, true)
                 },
                 None => native(Kind::Moment),
@@ -449,12 +463,40 @@ impl Writer<'_> {
         if !value.nullable {
             return Doc::always();
         }
+        if let Some(presence) = &value.presence {
+            return Doc::leaf(presence.clone());
+        }
         let operator = if value.kind == Kind::Text { "is_not_empty" } else { "is_not_null" };
         Doc::leaf(self.op(operator, &[&value.text]))
     }
 }
 
+/// Without the parentheses around the whole.
+pub fn unwrapped(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return text };
+    let (mut depth, mut quoted, mut escaped) = (0i32, false, false);
+    for character in inner.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 {
+            return text;
+        }
+    }
+    inner
+}
+
 impl Computed {
+    /// The same where it is known to be there.
+    pub fn known(self) -> Self {
+        Self { nullable: false, ..self }
+    }
+
     /// Whether its '' comes from an event's text column.
     pub fn is_event_text(&self) -> bool {
         self.event_text

@@ -128,6 +128,12 @@ impl<'a> Writer<'a> {
         column
     }
 
+    /// Whether a condition is just a column computed over a list's elements.
+    pub fn is_list_output(&self, doc: &Doc) -> bool {
+        let mut outputs = self.lists.iter().flat_map(|list| &list.outputs);
+        matches!(doc, Doc::Leaf(text) if outputs.any(|(column, _)| column == text))
+    }
+
     /// The `mv-apply` steps, and the helper columns that they leave behind.
     pub fn list_steps(&self) -> (Vec<String>, Vec<String>) {
         let used = || self.lists.iter().filter(|list| !list.outputs.is_empty());

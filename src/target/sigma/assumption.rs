@@ -49,6 +49,9 @@ fn of_item(item: &Item, found: &mut Vec<Deviation>) {
         let message = format!("`{name}: null` matches a field that is missing as well as one that is null");
         found.push(Deviation::new(S013, item.span, message));
     }
+    if item.modifiers.contains(&Modifier::Exists) {
+        found.push(Deviation::new(S013, item.span, format!("`{name}|exists` takes a field that is null as one that is missing")));
+    }
     if item.modifiers.contains(&Modifier::Neq) {
         found.push(Deviation::new(S014, item.span, format!("`{name}|neq` also holds of an event without `{name}`")));
     }

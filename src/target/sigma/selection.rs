@@ -2,14 +2,12 @@
 //! Sigma's spelling, lists only where there are several values.
 
 use super::document::{Entry, Node};
+use super::portable;
 use crate::detection::{Item, Modifier, SelectionBody};
 use crate::diagnostic::{Diagnostic, E0401};
 use crate::logsource::{EventPath, Field, LogSource};
 use crate::source::Span;
 use crate::yaml::Value;
-
-/// The largest number of alternatives that `null` in lists is written out to.
-const MAX_ALTERNATIVES: usize = 64;
 
 /// Writes selections of one log source and collects what cannot be said.
 pub(super) struct Writer<'a> {
@@ -24,20 +22,12 @@ impl<'a> Writer<'a> {
         Writer { log_source, refused: Vec::new() }
     }
 
-    /// The name of a field in the product's own event.
-    pub fn field(&mut self, field: &Field, span: Span) -> String {
+    /// The name of a field in the product's own event; an element chosen by its key has none there, so it keeps ours,
+    /// which a processing pipeline must provide (an assumption, see [`super::assumption`]).
+    pub fn field(&mut self, field: &Field, _: Span) -> String {
         match &field.event {
             EventPath::Path(path) => path.join("."),
-            EventPath::Element(element) => {
-                let list = element.list.join(".");
-                let message = format!(
-                    "Sigma cannot express the field `{}`: it is the element of `{list}` whose `{}` is `{}`",
-                    field.name, element.key, element.equals
-                );
-                let help = "give the field a plain path in a site file, or skip the target: `targets: { sigma: { skip: <reason> } }`";
-                self.refused.push(Diagnostic::error(E0401, span, message).help(help));
-                field.name.clone()
-            }
+            EventPath::Element(_) => field.name.clone(),
         }
     }
 
@@ -55,41 +45,15 @@ impl<'a> Writer<'a> {
             SelectionBody::Items(items) => match items.as_slice() {
                 [item] if is_plain_keyword(item) => found.extend(item.values.iter().map(value)),
                 items => {
-                    for items in self.without_null_in_lists(items) {
+                    for items in portable::maps(items, &mut self.refused) {
                         let map = self.map(&items);
-                        found.push(map);
+                        if !found.contains(&map) {
+                            found.push(map);
+                        }
                     }
                 }
             },
         }
-    }
-
-    /// A list that holds `null` beside values has no meaning in Sigma: the map is repeated, once with each of them.
-    fn without_null_in_lists(&mut self, items: &[Item]) -> Vec<Vec<Item>> {
-        let mut maps: Vec<Vec<Item>> = vec![Vec::new()];
-        for item in items {
-            let variants = self.variants(item);
-            maps = maps.iter().flat_map(|map| variants.iter().map(|item| [map.as_slice(), std::slice::from_ref(item)].concat())).collect();
-            if maps.len() > MAX_ALTERNATIVES {
-                let message = "Sigma cannot express so many lists with `null` in one selection";
-                self.refused.push(Diagnostic::error(E0401, item.span, message).help("write the `null` as a selection of its own"));
-                return vec![items.to_vec()];
-            }
-        }
-        maps
-    }
-
-    fn variants(&mut self, item: &Item) -> Vec<Item> {
-        let (nulls, others): (Vec<Value>, Vec<Value>) = item.values.iter().cloned().partition(|value| *value == Value::Null);
-        if nulls.is_empty() || others.is_empty() {
-            return vec![item.clone()];
-        }
-        if item.modifiers.iter().any(|modifier| matches!(modifier, Modifier::Neq | Modifier::All)) {
-            let message = format!("Sigma cannot express `null` in the list of `{}`", item.written);
-            let help = "write the `null` as a selection of its own and join it in the condition";
-            self.refused.push(Diagnostic::error(E0401, item.span, message).help(help));
-        }
-        vec![Item { values: vec![Value::Null], ..item.clone() }, Item { values: others, ..item.clone() }]
     }
 
     fn map(&mut self, items: &[Item]) -> Node {

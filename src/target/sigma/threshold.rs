@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
         }
         let whole = value.fract() == 0.0;
         let (or_equal, value) = if whole { (or_equal, value) } else { (true, value.ceil()) };
-        if !whole && !(counted || self.is_whole(measure)) {
+        if !(whole || counted || self.is_whole(measure)) {
             let what = format!("a threshold on `{}` that is no whole number", measure.name);
             self.refuse(span, &what, "use a whole number");
             return None;

@@ -278,7 +278,7 @@ fn sliding(
     columns.extend(labels(writer, aggregate, &plan.names));
     let context = json!({
         "search": base.search, "prepare": prepare, "keep": keep(&plan), "window": span, "measures": measures.join(",\n    "), "by": by,
-        "instants": instants, "instant": instant.join(", "), "columns": columns, "sort": sort(aggregate), "table": output_list(aggregate),
+        "instants": instants, "instant": instant.join(" "), "columns": columns, "sort": sort(aggregate), "table": output_list(aggregate),
     });
     writer.templates.envelope("sliding.j2", context)
 }

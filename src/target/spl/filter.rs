@@ -44,6 +44,9 @@ impl Writer<'_> {
             Condition::All(parts) => self.filter_all(parts, Joint::And),
             Condition::Any(parts) => self.filter_all(parts, Joint::Or),
             Condition::Not(inner) => {
+                if let Some(opposite) = opposite(inner) {
+                    return self.filter(&opposite);
+                }
                 let inner = self.filter(inner)?;
                 Some(Fragment::atom(self.op("negate", &[&inside(&inner.text)])))
             }
@@ -146,7 +149,7 @@ impl Writer<'_> {
     /// A condition on a value that is there, made false for a missing one.
     fn guarded(&self, reach: Reach<'_>, condition: Fragment) -> Fragment {
         match reach {
-            Reach::Single(_) => Fragment::atom(self.op("holds", &[&inside(&condition.text)])),
+            Reach::Single(_) => Fragment::atom(self.op("any_element", &[&inside(&condition.text)])),
             Reach::There(_) => condition,
         }
     }
@@ -275,18 +278,21 @@ impl Writer<'_> {
             }
             Relation::Contains => self.contains_field(name, &other_name),
         };
-        Some(Fragment::atom(self.op("holds", &[&condition])))
+        if test.relation == Relation::Equals {
+            return Some(Fragment::atom(self.op("holds", &[&condition])));
+        }
+        let missing = [name, other_name.as_str()].map(|value| Fragment::atom(self.op("absent", &[value])));
+        let holds = self.op("choose", &[&condition, "1", "0"]);
+        let guarded = self.op("choose", &[&Fragment::join(missing.to_vec(), Joint::Or).text, "0", &holds]);
+        Some(Fragment::atom(self.op("equals", &[&guarded, "1"])))
     }
 
     /// Splitting at the other text leaves more than one piece. The capitals at both ends cannot be part of a text in
     /// lower case, and keep the pieces from being empty.
     fn contains_field(&self, name: &str, other: &str) -> String {
         let (left, right) = (self.op("lower", &[name]), self.op("lower", &[other]));
-        let pieces = format!("mvcount(split(\"A\".{left}.\"A\", {right}))>1");
-        let present = |value: &str| Fragment::atom(self.op("present", &[value]));
-        let length = Fragment::atom(format!("if(len({other})=0, 2, {})", self.op("choose", &[&pieces, "2", "1"])));
-        let found = Fragment::atom(self.op("greater", &[&self.op("choose", &[&self.op("present", &[other]), &length.text, "0"]), "1"]));
-        Fragment::join(vec![present(name), found], Joint::And).text
+        let pieces = format!("mvcount(split(\"A\".{left}.\"A\", {right}))");
+        format!("if(len({other})=0, 2, {pieces})>1")
     }
 
     fn list_against_field(&mut self, _: &Located, name: &str, test: &FieldTest, span: Span) -> Option<Fragment> {
@@ -318,8 +324,8 @@ impl Writer<'_> {
         let helper = self.helper(&field.name);
         let (command, value) = moment::part(part, &moment, &helper);
         self.prepare.extend(command);
-        let compared = Fragment::atom(self.op(operator(comparison), &[&value, number]));
-        Some(self.guarded(Reach::Single(""), compared))
+        let compared = self.op(operator(comparison), &[&value, number]);
+        Some(Fragment::atom(self.op("holds", &[&compared])))
     }
 
     /// Texts in the raw event, as they are or escaped as in JSON.
@@ -341,6 +347,12 @@ impl Writer<'_> {
                     eval_text(&pattern_regex(pattern, raw_text))
                 }
                 ValueTest::Number(number) => eval_text(&raw_text(&number.text)),
+                ValueTest::Regex(regex) if regex.is_anchored() => {
+                    let what = "the beginning or the end of a value in a regular expression over the whole event";
+                    let help = "name the field, or leave out `^` and `$`: keywords are searched in the raw event";
+                    self.refuse(predicate.span, what, help);
+                    return None;
+                }
                 ValueTest::Regex(regex) => self.pcre("the event", regex, predicate.span)?.0,
                 ValueTest::Boolean(_)
                 | ValueTest::Absent
@@ -366,13 +378,27 @@ impl Writer<'_> {
     }
 }
 
+/// Presence is the opposite of absence.
+pub fn opposite(condition: &Condition) -> Option<Condition> {
+    let Condition::Match(predicate) = condition else { return None };
+    let test = match predicate.tests.as_slice() {
+        [ValueTest::Absent] => ValueTest::Present,
+        [ValueTest::Present] => ValueTest::Absent,
+        _ => return None,
+    };
+    Some(Condition::Match(Predicate { tests: vec![test], ..predicate.clone() }))
+}
+
 /// Texts that are compared as a whole, and all other tests.
 fn split(tests: &[ValueTest]) -> (Vec<&TextPattern>, Vec<&ValueTest>) {
     let (mut texts, mut others) = (Vec::new(), Vec::new());
     for test in tests {
-        match test {
-            ValueTest::Text(pattern) if equal_text(pattern).is_some() => texts.push(pattern),
-            test => others.push(test),
+        if let ValueTest::Text(pattern) = test
+            && equal_text(pattern).is_some()
+        {
+            texts.push(pattern);
+        } else {
+            others.push(test);
         }
     }
     (texts, others)

@@ -152,14 +152,7 @@ pub fn regex_text(text: &str) -> String {
 
 /// Simple lower case, one character for one.
 pub fn fold(text: &str) -> String {
-    let lower = |c: char| {
-        let mut folded = c.to_lowercase();
-        match (folded.next(), folded.next()) {
-            (Some(only), None) => only,
-            _ => c,
-        }
-    };
-    text.chars().map(lower).collect()
+    text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
 }
 
 /// Whether SPL would compare this text as a number.

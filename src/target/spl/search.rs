@@ -4,6 +4,7 @@
 //! The search command ignores case, knows no `?`, reads `*` always as a wildcard, compares texts that look like numbers as
 //! numbers and texts that look like networks as networks. `NOT field=value` also holds of events without the field.
 
+use super::filter::opposite;
 use super::layout::{Fragment, Joint, list};
 use super::quote::{escape, format_number, is_canonical_number, is_numeric, is_plain, is_unsafe};
 use super::writer::{Located, Writer};
@@ -12,6 +13,9 @@ use crate::diagnostic::P002;
 use crate::logsource::FieldType;
 use crate::source::Span;
 use ipnet::IpNet;
+
+/// Longest list of keywords in the base search.
+const MOST_KEYWORDS: usize = 8;
 
 /// A condition in the base search.
 #[derive(Debug, Clone, Default)]
@@ -60,9 +64,12 @@ impl Writer<'_> {
                 let implied = exact.clone().or_else(|| all(parts.into_iter().map(|part| part.implied), Joint::Or));
                 Searched { exact, implied }
             }
-            Condition::Not(inner) => match self.search(inner).exact {
-                Some(exact) => Searched::exact(Fragment::atom(self.search_not(exact))),
-                None => Searched::default(),
+            Condition::Not(inner) => match opposite(inner) {
+                Some(opposite) => self.search(&opposite),
+                None => match self.search(inner).exact {
+                    Some(exact) => Searched::exact(Fragment::atom(self.search_not(exact))),
+                    None => Searched::default(),
+                },
             },
             Condition::Match(predicate) => self.search_predicate(predicate),
         }
@@ -88,6 +95,10 @@ impl Writer<'_> {
         match values.as_slice() {
             [] => {}
             [value] => members.push(Fragment::atom(self.op("search_equals", &[&name, value]))),
+            // Only a bare name stands before `IN`.
+            values if name.starts_with('"') => {
+                members.extend(values.iter().map(|value| Fragment::atom(self.op("search_equals", &[&name, value]))));
+            }
             values => members.push(Fragment::atom(self.op("search_in", &[&name, &list(values)]))),
         }
         for test in tests {
@@ -117,8 +128,10 @@ impl Writer<'_> {
                 if short == number.text {
                     return value(number_literal(&short));
                 }
-                let implied = self.op("search_equals", &[name, &number_literal(&short)]);
-                SearchedTest { implied: Some(Fragment::atom(implied)), ..SearchedTest::default() }
+                // whether `=` compares amounts or texts here is not documented
+                let forms = [number_literal(&short), format!("\"{}\"", number.text)];
+                let forms = forms.map(|form| Fragment::atom(self.op("search_equals", &[name, &form])));
+                SearchedTest { implied: Some(Fragment::join(forms.to_vec(), Joint::Or)), ..SearchedTest::default() }
             }
             ValueTest::Boolean(boolean) => value(format!("\"{boolean}\"")),
             ValueTest::Absent => {
@@ -131,6 +144,8 @@ impl Writer<'_> {
                 self.whole(self.op("search_present", &[name]))
             }
             ValueTest::Network(network) => value(format!("\"{}\"", network_text(network))),
+            // a value that begins with `-` needs quotes, and whether a quoted one is compared as a number is not documented
+            ValueTest::Compare(_, number) if number.value < 0.0 => SearchedTest::default(),
             ValueTest::Compare(comparison, number) => {
                 self.assume_plain_numbers(field, span);
                 let form = self.op(search_operator(*comparison), &[name, &number_literal(&format_number(number.value))]);
@@ -230,6 +245,10 @@ impl Writer<'_> {
             predicate.span,
             "values stand in the raw event as they are, or escaped as in JSON, and names hold no keyword".into(),
         );
+        // Each leading wildcard goes through all indexed words: many of them cost more than one look at every event.
+        if predicate.tests.len() > MOST_KEYWORDS {
+            return Searched::default();
+        }
         let (mut exact, mut members) = (true, Vec::new());
         for test in &predicate.tests {
             let ValueTest::Text(pattern) = test else { return Searched::default() };

@@ -268,7 +268,7 @@ fn sliding_windows() {
     dc(eval("=".action)) AS actions
     BY cognate_user
 | reverse
-| dedup _time, cognate_user
+| dedup _time cognate_user
 | reverse
 | eval user=nullif(substr(cognate_user, 2), "")
 | eval window_start=_time-600

@@ -1,0 +1,72 @@
+//! Fields that Sigma cannot name: the element of a list that is chosen by its key. They keep our name, and a processing
+//! pipeline, which every Sigma converter has, must say where it stands: an assumption.
+
+use crate::detection::{Detection, Item, SelectionBody, Subject, ValueTest};
+use crate::diagnostic::S022;
+use crate::expression::{Expression, ExpressionKind};
+use crate::logsource::{EventPath, Field};
+use crate::source::Span;
+use crate::target::Deviation;
+
+/// One assumption for each such field of a detection.
+pub(super) fn assumptions(detection: &Detection) -> Vec<Deviation> {
+    let mut found: Vec<Deviation> = Vec::new();
+    let mut add = |field: &Field, span: Span| {
+        let EventPath::Element(_) = field.event else { return };
+        let message = format!("the field `{}` is mapped to `{}` by a processing pipeline", field.name, field.event.text());
+        if !found.iter().any(|other| other.message == message) {
+            found.push(Deviation::new(S022, span, message));
+        }
+    };
+    for selection in &detection.selections {
+        of_body(&selection.body, &mut add);
+        selection.condition.predicates(&mut |predicate| {
+            if let Subject::Field(field) = &predicate.subject {
+                add(field, predicate.span);
+            }
+            for test in &predicate.tests {
+                if let ValueTest::Field(test) = test {
+                    add(&test.other, predicate.span);
+                }
+            }
+        });
+    }
+    detection.exclusions.iter().for_each(|exclusion| of_body(&exclusion.body, &mut add));
+    detection.columns.iter().for_each(|column| add(&column.field, column.span));
+    if let Some(aggregate) = &detection.aggregate {
+        aggregate.group_by.iter().for_each(|key| add(&key.field, key.span));
+        for measure in &aggregate.measures {
+            measure.function.argument().into_iter().chain(&measure.filter).for_each(|expression| of_expression(expression, &mut add));
+        }
+    }
+    found
+}
+
+fn of_body(body: &SelectionBody, add: &mut impl FnMut(&Field, Span)) {
+    match body {
+        SelectionBody::Alternatives(bodies) => bodies.iter().for_each(|body| of_body(body, add)),
+        SelectionBody::Items(items) => {
+            items.iter().filter_map(|item: &Item| Some((item.field.as_ref()?, item.span))).for_each(|(f, s)| add(f, s))
+        }
+    }
+}
+
+fn of_expression(expression: &Expression, add: &mut impl FnMut(&Field, Span)) {
+    match &expression.kind {
+        ExpressionKind::Field(field) => add(field, expression.span),
+        ExpressionKind::Negate(inner) | ExpressionKind::Not(inner) => of_expression(inner, add),
+        ExpressionKind::Arithmetic(_, left, right) | ExpressionKind::Compare(_, left, right) => {
+            of_expression(left, add);
+            of_expression(right, add);
+        }
+        ExpressionKind::And(parts) | ExpressionKind::Or(parts) | ExpressionKind::Call(_, parts) => {
+            parts.iter().for_each(|part| of_expression(part, add));
+        }
+        ExpressionKind::Number(_)
+        | ExpressionKind::Text(_)
+        | ExpressionKind::Duration(_)
+        | ExpressionKind::Boolean(_)
+        | ExpressionKind::Selection(_)
+        | ExpressionKind::Column(_) => {}
+    }
+}
