@@ -38,6 +38,16 @@ impl Target {
         }
     }
 
+    /// As it is called in messages.
+    pub fn title(self) -> &'static str {
+        match self {
+            Target::Aql => "AQL",
+            Target::Spl => "SPL",
+            Target::Kql => "KQL",
+            Target::Sigma => "Sigma",
+        }
+    }
+
     /// File extension of its artefacts.
     pub fn extension(self) -> &'static str {
         match self {
