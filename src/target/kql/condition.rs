@@ -188,7 +188,14 @@ impl Writer<'_> {
             Stored::Json if matches!(operand.kind, FieldType::Integer | FieldType::Number) => {
                 equal.numbers.push(super::spelling::number_literal(number.value));
             }
-            Stored::Text | Stored::Json => equal.push_text(&number.text, false),
+            Stored::Text | Stored::Json => {
+                // a text is equal if it is written like the literal, a number if its amount is the same
+                let shortest = super::spelling::number_literal(number.value);
+                if shortest != number.text {
+                    equal.push_text(&shortest, false);
+                }
+                equal.push_text(&number.text, false);
+            }
             Stored::Boolean | Stored::Guid | Stored::Moment => {}
         }
     }
