@@ -240,7 +240,8 @@ FROM (
       MIN(starttime) AS window_start,
       MAX(starttime) AS window_end,
       SUM(eventcount) AS n,
-      UNIQUECOUNT(IF username IS NOT NULL THEN CONCAT('=', username) ELSE '-') - MAX(IF username IS NOT NULL THEN 0 ELSE 1) AS users
+      UNIQUECOUNT(IF username IS NOT NULL THEN CONCAT('=', username) ELSE '-')
+        - MAX(IF username IS NOT NULL THEN 0 ELSE 1) AS users
     FROM events
     WHERE LOGSOURCETYPENAME(devicetype) = 'Acme''s Log'
     LAST 1 DAYS
