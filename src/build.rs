@@ -48,7 +48,7 @@ pub fn build(
     let mut unneeded = Vec::new();
     for code in by_spec {
         if !artefact.fidelity.approximations.iter().any(|deviation| deviation.code.0 == code.value) {
-            let message = format!("{} does not deviate by {} here", target.name().to_uppercase(), code.value);
+            let message = format!("{} does not deviate by {} here", target.title(), code.value);
             unneeded.push(Diagnostic::warning(W0401, code.span, message).help("remove it from `accept`"));
         }
     }
@@ -61,7 +61,7 @@ pub fn build(
         .iter()
         .filter(|deviation| !accepted(deviation.code.0))
         .map(|deviation| {
-            let message = format!("{} deviates ({}): {}", target.name().to_uppercase(), deviation.code, deviation.message);
+            let message = format!("{} deviates ({}): {}", target.title(), deviation.code, deviation.message);
             let help = format!(
                 "accept it with `targets: {{ {}: {{ accept: [{}] }} }}`, or skip the target with a reason",
                 target.name(),

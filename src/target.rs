@@ -38,6 +38,16 @@ impl Target {
         }
     }
 
+    /// As it is called in messages.
+    pub fn title(self) -> &'static str {
+        match self {
+            Target::Aql => "AQL",
+            Target::Spl => "SPL",
+            Target::Kql => "KQL",
+            Target::Sigma => "Sigma",
+        }
+    }
+
     /// File extension of its artefacts.
     pub fn extension(self) -> &'static str {
         match self {
@@ -235,6 +245,8 @@ pub fn comment_text(text: &str) -> String {
     let harmless = |c: char| match c {
         '`' => '\'',
         c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => ' ',
+        // YAML takes these nowhere, not even in a comment
+        '\u{feff}' | '\u{fffe}' | '\u{ffff}' => ' ',
         c => c,
     };
     text.chars().map(harmless).collect()

@@ -125,7 +125,10 @@ fn field_matches(writer: &mut Writer<'_>, property: &Property<'_>, predicate: &P
                 present = true;
                 tester.empty_matters();
             }
-            ValueTest::Text(pattern) if pattern.shape() == Shape::Anything => present = true,
+            ValueTest::Text(pattern) if pattern.shape() == Shape::Anything => {
+                present = true;
+                tester.empty_matters();
+            }
             ValueTest::Text(_)
             | ValueTest::Number(_)
             | ValueTest::Boolean(_)
