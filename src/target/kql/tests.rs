@@ -277,7 +277,7 @@ fn tumbling() {
     by user = User, port = Port, window_start = bin_at(TimeGenerated, 1h, datetime(1970-01-01))
 | extend window_end = window_start + 1h
 | where window_end > ago(70m) and window_end <= ago(10m)
-| extend p = iff(array_length(_ranked_p) == 0, long(null), tolong(_ranked_p[(19 * array_length(_ranked_p) + 19) / 20 - 1]))
+| extend p = iff(array_length(_ranked_p) == 0, long(null), tolong(_ranked_p[((19 * array_length(_ranked_p) + 19) / 20 - 1)]))
 | extend _value = iff(bigs == 0, real(null), todouble(total) / bigs)
 | extend rate = sign(_value) * floor(abs(_value) * 10 + 0.5, 1) / 10
 | where total > 3 and not(coalesce(mean > 5, false))
