@@ -60,7 +60,10 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(visible) {
         let entry = entry.map_err(|error| {
             let place = shown(error.path().unwrap_or(folder));
-            anyhow::Error::new(io::Error::from(error)).context(format!("cannot read the folder `{place}`"))
+            match error.io_error() {
+                Some(error) => anyhow::anyhow!("cannot read the folder `{place}`: {error}"),
+                None => anyhow::anyhow!("cannot read the folder `{place}`"),
+            }
         })?;
         let is_spec = matches!(entry.path().extension().and_then(OsStr::to_str), Some("yml" | "yaml"));
         if entry.path_is_symlink() && entry.depth() > 0 {

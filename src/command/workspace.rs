@@ -91,7 +91,7 @@ impl Workspace {
         };
         workspace.read_log_sources()?;
         if let Some(path) = &common.site {
-            workspace.read_site(path);
+            workspace.read_site(path)?;
         }
         Ok(workspace)
     }
@@ -109,21 +109,23 @@ impl Workspace {
         Ok(())
     }
 
-    fn read_site(&mut self, path: &Path) {
+    fn read_site(&mut self, path: &Path) -> anyhow::Result<()> {
         let mut diagnostics = Diagnostics::new();
         let source = match self.read(path) {
             Ok(source) => {
                 self.site = Site::read(&source, &self.log_sources, &mut diagnostics);
                 source
             }
-            Err((source, diagnostic)) => {
-                diagnostics.push(diagnostic);
+            Err((_, problem)) if problem.code == E0008 => bail!("the site file `{}`: {}", files::shown(path), problem.message),
+            Err((source, problem)) => {
+                diagnostics.push(problem);
                 source
             }
         };
         if !diagnostics.is_empty() {
             self.problems.push((source, diagnostics.sorted()));
         }
+        Ok(())
     }
 
     /// Reads a file; one that cannot be read is remembered for the end.
@@ -154,18 +156,22 @@ impl Workspace {
         root.and_then(below).or_else(|| below(&self.current)).unwrap_or_else(|| files::shown(path))
     }
 
-    /// Where a path of [`Workspace::shown`] is.
+    /// Where a path of [`Workspace::shown`] is; as short as the current folder allows, because messages name it.
     pub fn place(&self, shown: &str) -> PathBuf {
-        self.root.as_ref().unwrap_or(&self.current).join(shown)
+        let whole = self.root.as_ref().unwrap_or(&self.current).join(shown);
+        match whole.strip_prefix(&self.current) {
+            Ok(rest) if rest.as_os_str().is_empty() => PathBuf::from("."),
+            Ok(rest) => rest.to_path_buf(),
+            Err(_) => whole,
+        }
     }
 
     /// The paths to work on: the given ones, or the project's detections, which also stand for the project's folder.
     pub fn paths(&self, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         let detections = self.detections();
         if given.is_empty() {
-            let folder = detections.context(
-                "there is no project here: name a file or folder, or begin one with `cognate new detections/my_rule.yml`",
-            )?;
+            let folder = detections
+                .context("there is no project here: name a file or folder, or begin one with `cognate new detections/my_rule.yml`")?;
             return Ok(vec![folder]);
         }
         let whole = |path: &PathBuf| self.root.as_ref().is_some_and(|root| files::absolute(path, &self.current) == *root);
@@ -200,25 +206,29 @@ impl Workspace {
 
     /// The project's folder of specs.
     pub fn detections(&self) -> Option<PathBuf> {
-        self.root.as_ref().map(|root| root.join("detections")).filter(|folder| folder.is_dir())
+        self.root.as_ref().map(|_| self.place("detections")).filter(|folder| folder.is_dir())
     }
 
     /// The project's folder of log sources.
     pub fn log_sources_folder(&self) -> Option<PathBuf> {
-        self.root.as_ref().map(|root| root.join("logsources")).filter(|folder| folder.is_dir())
+        self.root.as_ref().map(|_| self.place("logsources")).filter(|folder| folder.is_dir())
     }
 
     /// Whether a file is one of the project's log sources.
     pub fn is_log_source(&self, path: &Path) -> bool {
-        self.log_sources_folder().is_some_and(|folder| files::absolute(path, &self.current).starts_with(folder))
+        let whole = |path: &Path| files::absolute(path, &self.current);
+        self.log_sources_folder().is_some_and(|folder| whole(path).starts_with(whole(&folder)))
     }
 
     /// A spec's name in `out/`: its path below the project's detections, else below the given folder, without extension.
     pub fn name_of(&self, path: &Path, given: &[PathBuf]) -> String {
         let whole = files::absolute(path, &self.current);
-        let below = |folder: PathBuf| whole.strip_prefix(folder).ok().filter(|rest| !rest.as_os_str().is_empty());
-        let relative = self.detections().and_then(below);
-        let relative = relative.or_else(|| given.iter().find_map(|folder| below(files::absolute(folder, &self.current))));
+        let below = |folder: &PathBuf| {
+            let rest = whole.strip_prefix(files::absolute(folder, &self.current)).ok();
+            rest.filter(|rest| !rest.as_os_str().is_empty())
+        };
+        let relative = self.detections().as_ref().and_then(below);
+        let relative = relative.or_else(|| given.iter().find_map(below));
         let relative = relative.or_else(|| whole.file_name().map(Path::new)).unwrap_or(path);
         files::shown(&relative.with_extension(""))
     }
@@ -353,6 +363,9 @@ pub fn templates(common: &Common) -> anyhow::Result<Result<Templates, Problems>>
 }
 
 fn override_templates(folder: &Path, sources: &mut BTreeMap<String, Source>) -> anyhow::Result<()> {
+    if !folder.is_dir() {
+        bail!("there is no folder `{}` with templates", files::shown(folder));
+    }
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot read the folder `{}`", files::shown(folder)))?;
         if entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "j2") {
