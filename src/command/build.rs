@@ -131,7 +131,9 @@ impl Context<'_> {
 
     fn spec(&self, path: &Path, results: &mut Results) {
         let understood = self.workspace.understand(path);
-        results.detections.extend(understood.detection.clone());
+        if self.workspace.has_site() {
+            results.detections.extend(understood.detection.clone());
+        }
         let (source, detection, diagnostics) = understood.strict();
         let (shown, name) = (source.path.clone(), self.workspace.name_of(path, &self.paths));
         results.specs.insert(shown.clone());

@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
         return Ok(false);
     }
     let range = arguments.lookback.map_or(Range::Scheduled, Range::Hunt);
-    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range, ..Options::default() };
+    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range };
     let (mut good, mut output) = (true, Output::default());
     for path in workspace.specs(input)? {
         let (source, detection, mut problems) = workspace.understand(&path).lenient();

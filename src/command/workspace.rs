@@ -101,8 +101,8 @@ impl Workspace {
         let mut sources = Vec::new();
         for path in files::specs(&[folder])? {
             match self.read(&path) {
-                Ok(source) => sources.push(source),
-                Err((source, problem)) => self.problems.push((source, vec![problem])),
+                (source, None) => sources.push(source),
+                (source, Some(problem)) => self.problems.push((source, vec![problem])),
             }
         }
         self.log_sources = std::mem::replace(&mut self.log_sources, LogSources::built_in()).with(sources);
@@ -111,17 +111,12 @@ impl Workspace {
 
     fn read_site(&mut self, path: &Path) -> anyhow::Result<()> {
         let mut diagnostics = Diagnostics::new();
-        let source = match self.read(path) {
-            Ok(source) => {
-                self.site = Site::read(&source, &self.log_sources, &mut diagnostics);
-                source
-            }
-            Err((_, problem)) if problem.code == E0008 => bail!("the site file `{}`: {}", files::shown(path), problem.message),
-            Err((source, problem)) => {
-                diagnostics.push(problem);
-                source
-            }
-        };
+        let (source, problem) = self.read(path);
+        match problem {
+            None => self.site = Site::read(&source, &self.log_sources, &mut diagnostics),
+            Some(problem) if problem.code == E0008 => bail!("the site file `{}`: {}", files::shown(path), problem.message),
+            Some(problem) => diagnostics.push(problem),
+        }
         if !diagnostics.is_empty() {
             self.problems.push((source, diagnostics.sorted()));
         }
@@ -129,12 +124,12 @@ impl Workspace {
     }
 
     /// Reads a file; one that cannot be read is remembered for the end.
-    fn read(&self, path: &Path) -> Result<Source, (Source, Diagnostic)> {
-        let read = files::read(path, &self.shown(path));
-        if read.as_ref().is_err_and(|(_, problem)| problem.code == E0008) {
+    fn read(&self, path: &Path) -> (Source, Option<Diagnostic>) {
+        let (source, problem) = files::read(path, &self.shown(path));
+        if problem.as_ref().is_some_and(|problem| problem.code == E0008) {
             self.unreadable.set(self.unreadable.get() + 1);
         }
-        read
+        (source, problem)
     }
 
     /// The result of a command: files that could not be read are no matter of content.
@@ -245,6 +240,11 @@ impl Workspace {
         })
     }
 
+    /// Whether a site file is in use.
+    pub fn has_site(&self) -> bool {
+        self.site.is_some()
+    }
+
     /// The site's AQL limit.
     pub fn limit(&self) -> Option<u32> {
         self.site.as_ref().and_then(|site| site.aql_limit)
@@ -269,24 +269,21 @@ impl Workspace {
 
     /// Reads a spec file.
     pub fn understand(&self, path: &Path) -> Understood {
-        match self.read(path) {
-            Ok(source) => {
-                self.broken.borrow_mut().clear();
-                let (detection, mut diagnostics) = understand(&source, self);
-                let broken = self.broken.borrow();
-                for name in broken.iter() {
-                    let span = detection.as_ref().map(|detection| detection.metadata.title.span).unwrap_or_default();
-                    let message = format!("the file that describes the log source `{name}` has errors");
-                    diagnostics.push(Diagnostic::error(E0701, span, message).help("`cognate check` shows them"));
-                }
-                Understood { source, detection: detection.filter(|_| broken.is_empty()), diagnostics }
-            }
-            Err((source, diagnostic)) => {
-                let mut diagnostics = Diagnostics::new();
-                diagnostics.push(diagnostic);
-                Understood { source, detection: None, diagnostics }
-            }
+        let (source, problem) = self.read(path);
+        if let Some(problem) = problem {
+            let mut diagnostics = Diagnostics::new();
+            diagnostics.push(problem);
+            return Understood { source, detection: None, diagnostics };
         }
+        self.broken.borrow_mut().clear();
+        let (detection, mut diagnostics) = understand(&source, self);
+        let broken = self.broken.borrow();
+        for name in broken.iter() {
+            let span = detection.as_ref().map(|detection| detection.metadata.title.span).unwrap_or_default();
+            let message = format!("the file that describes the log source `{name}` has errors");
+            diagnostics.push(Diagnostic::error(E0701, span, message).help("`cognate check` shows them"));
+        }
+        Understood { source, detection: detection.filter(|_| broken.is_empty()), diagnostics }
     }
 }
 
@@ -309,7 +306,10 @@ impl Surroundings for Workspace {
             if !files::stays_inside(Path::new(path)) {
                 return Err("the path leaves the project".to_owned());
             }
-            let source = files::read(&self.lists_folder.join(path), path).map_err(|(_, problem)| problem.message)?;
+            let (source, problem) = files::read(&self.lists_folder.join(path), path);
+            if let Some(problem) = problem {
+                return Err(problem.message);
+            }
             let values = list_values(&source.text);
             if values.is_empty() { Err("it is empty".to_owned()) } else { Ok(values) }
         };
@@ -376,7 +376,10 @@ fn override_templates(folder: &Path, sources: &mut BTreeMap<String, Source>) -> 
                 bail!("`{}` replaces no template; {help}", files::shown(entry.path()));
             }
             let shown = files::shown(entry.path());
-            let source = files::read(entry.path(), &shown).map_err(|(_, problem)| anyhow::anyhow!("`{shown}`: {}", problem.message))?;
+            let (source, problem) = files::read(entry.path(), &shown);
+            if let Some(problem) = problem {
+                bail!("`{shown}`: {}", problem.message);
+            }
             sources.insert(name, source);
         }
     }
