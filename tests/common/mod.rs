@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod events;
+pub mod random;
+
 use cognate::build::{self, Acceptance, Outcome};
 use cognate::detection::Detection;
 use cognate::diagnostic::{Diagnostic, Diagnostics};
