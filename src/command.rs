@@ -13,12 +13,18 @@ mod table;
 mod test;
 mod workspace;
 
+use crate::diagnostic::{ALL_CODES, did_you_mean};
+use crate::target::Target;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What a command returns: whether the content is fine, or why it could not run at all.
 type Outcome = anyhow::Result<bool>;
+
+/// Problems of several files.
+type Problems = Vec<(crate::source::Source, Vec<crate::diagnostic::Diagnostic>)>;
 
 /// Compiles platform-neutral detection specs into AQL, SPL, KQL and Sigma.
 #[derive(Parser)]
@@ -100,13 +106,13 @@ struct BuildArguments {
     /// Files or folders; the project's detections by default.
     paths: Vec<PathBuf>,
     /// Only this target; may be repeated.
-    #[arg(long = "target", short = 't', value_name = "TARGET", value_parser = target)]
-    targets: Vec<crate::target::Target>,
-    /// Where to write.
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    out: PathBuf,
+    #[arg(long = "target", short = 't', value_name = "TARGET", value_parser = target())]
+    targets: Vec<Target>,
+    /// Where to write; the project's folder `out` by default.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Accept an approximation by its code; may be repeated.
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = accepted)]
     accept: Vec<String>,
     /// Write nothing; print what would change and fail if anything would.
     #[arg(long)]
@@ -123,9 +129,9 @@ struct ConvertArguments {
     /// A file, a folder, or `-` for standard input.
     #[arg(default_value = "-")]
     input: PathBuf,
-    /// The target language: aql, spl, kql or sigma.
-    #[arg(long, short, value_name = "TARGET", value_parser = target)]
-    target: crate::target::Target,
+    /// The target language.
+    #[arg(long, short, value_name = "TARGET", value_parser = target())]
+    target: Target,
     /// Write one file per rule into this folder instead of printing.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -217,8 +223,19 @@ enum Format {
     Github,
 }
 
-fn target(name: &str) -> Result<crate::target::Target, String> {
-    crate::target::Target::from_name(name).ok_or_else(|| "the targets are aql, spl, kql and sigma".to_owned())
+fn target() -> impl TypedValueParser<Value = Target> {
+    PossibleValuesParser::new(Target::ALL.map(Target::name))
+        .try_map(|name| Target::from_name(&name).ok_or_else(|| format!("there is no target `{name}`")))
+}
+
+/// The code of a deviation: `A`, `P`, `K` or `S` and a number.
+fn accepted(code: &str) -> Result<String, String> {
+    let known = || ALL_CODES.iter().map(|(code, _)| code.0).filter(|code| !code.starts_with(['E', 'W']));
+    let upper = code.to_ascii_uppercase();
+    if known().any(|known| known == upper) {
+        return Ok(upper);
+    }
+    Err(did_you_mean(&upper, known()).unwrap_or_else(|| "codes of approximations are such as A003, P001, K001, S001".to_owned()))
 }
 
 fn duration(text: &str) -> Result<i64, String> {
@@ -249,7 +266,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Ok(false) => ExitCode::from(1),
         Err(error) if files::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            files::print_error(&format!("error: {error:#}\n"));
             ExitCode::from(2)
         }
     }
@@ -262,9 +279,12 @@ fn report_errors(items: &[(crate::source::Source, Vec<crate::diagnostic::Diagnos
     }
 }
 
-/// Prints what is wrong with the site file; whether it cannot be used.
-fn report_site(workspace: &workspace::Workspace) -> bool {
-    let Some(problems) = &workspace.site_problems else { return false };
-    report_errors(std::slice::from_ref(problems));
-    problems.1.iter().any(|problem| problem.severity == crate::diagnostic::Severity::Error)
+/// Prints what is wrong beside the specs; whether nothing can be done before it is corrected.
+fn cannot_begin(workspace: &workspace::Workspace) -> bool {
+    report_errors(&workspace.problems);
+    has_errors(workspace.problems.iter().flat_map(|(_, problems)| problems))
+}
+
+fn has_errors<'p>(problems: impl IntoIterator<Item = &'p crate::diagnostic::Diagnostic>) -> bool {
+    problems.into_iter().any(|problem| problem.severity == crate::diagnostic::Severity::Error)
 }

@@ -4,13 +4,14 @@
 use crate::attack;
 use crate::detection::Detection;
 use crate::detection::Expectation;
-use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0110, W0301};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0110, Severity, W0301};
 use crate::lower::{Surroundings, lower};
 use crate::source::{Source, Span};
 use crate::spec::{self, Spec};
 use crate::yaml::{self, Value};
 
-/// Reads a spec. Without a detection there is at least one error.
+/// Reads a spec. Without a detection there is at least one error. Errors of ATT&CK tags (`E05…`) leave a detection:
+/// what it means does not depend on them.
 pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> (Option<Detection>, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
     let documents = yaml::read(&source.text, &mut diagnostics);
@@ -25,11 +26,14 @@ pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> (Option<D
         let message = "a second document in one file is not supported yet";
         diagnostics.push(Diagnostic::error(E0110, second.span, message).help("put each rule into a file of its own"));
     }
+    let mut attack = Diagnostics::new();
     let detection = spec::read(source, document, &mut diagnostics).and_then(|spec| {
-        check_attack(&spec, &mut diagnostics);
+        check_attack(&spec, &mut attack);
         lower(source, spec, surroundings, &mut diagnostics)
     });
-    (detection.filter(|_| !diagnostics.has_errors()), diagnostics)
+    diagnostics.extend(attack);
+    let stops = |problem: &Diagnostic| problem.severity == Severity::Error && !problem.code.0.starts_with("E05");
+    (detection.filter(|_| !diagnostics.iter().any(stops)), diagnostics)
 }
 
 /// Checks tags and the techniques and Atomic Red Team tests that the spec's tests name.

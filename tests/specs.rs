@@ -50,7 +50,7 @@ fn problems_are_reported_at_their_places() {
         let source = source(path);
         let (detection, mut diagnostics) = world.understand(&source);
         let wrong = diagnostics.has_errors();
-        assert_eq!(detection.is_none(), wrong, "{}: no detection, and only then, if there is an error", source.path);
+        assert!(detection.is_some() || wrong, "{}: without a detection there is an error", source.path);
         let mut reports = Vec::new();
         if let Some(detection) = detection {
             if source.path.contains("W0301") {

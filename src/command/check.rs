@@ -1,79 +1,94 @@
 //! `cognate check`: every problem of specs, log sources, the site file and templates; nothing is written.
 
-use super::workspace::{self, Understood, Workspace};
-use super::{CheckArguments, Format, Outcome, files};
+use super::workspace::{self, Workspace};
+use super::{CheckArguments, Format, Outcome, Problems, files};
 use crate::build::{Acceptance, Outcome as Built, build, place_at_title};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::frontend::check_tests;
 use crate::report;
-use crate::source::Source;
 use crate::target::{Options, Target};
 use crate::template::Templates;
 use std::path::Path;
 
 /// Runs the command.
 pub(super) fn run(arguments: &CheckArguments) -> Outcome {
-    let workspace = Workspace::open(&arguments.common)?;
-    let mut items = Vec::new();
+    let workspace = Workspace::open(&arguments.common, &arguments.paths)?;
+    let mut items = workspace.problems.clone();
     let templates = workspace::templates(&arguments.common)?.map_err(|problems| items.extend(problems)).ok();
-    items.extend(workspace.site_problems.clone());
     for (source, file) in workspace.log_sources().read_all() {
         items.push((source.clone(), file.diagnostics.clone().sorted()));
     }
-    let (mut detections, mut count) = (Vec::new(), 0);
-    for path in files::specs(&workspace.paths(&arguments.paths)?)? {
-        let (source, problems, detection) = spec(&workspace, templates.as_ref(), &path)?;
+    let mut specs = workspace.specs(&arguments.paths)?;
+    // they are all checked in any case
+    specs.retain(|path| !workspace.is_log_source(path));
+    let mut detections = Vec::new();
+    for path in &specs {
+        let understood = workspace.understand(path);
+        detections.extend(understood.detection.clone());
+        let (source, detection, diagnostics) = understood.strict();
+        let mut problems = diagnostics.sorted();
+        if let Some(detection) = detection {
+            problems = spec(&workspace, templates.as_ref(), path, &detection, problems);
+        }
         items.push((source, problems));
-        detections.extend(detection);
-        count += 1;
     }
-    let known: Vec<&Detection> = detections.iter().collect();
-    items.extend(workspace.check_site(&known, arguments.paths.is_empty()));
+    // a spec that is not understood may have any title
+    let all = workspace.is_everything(&arguments.paths) && detections.len() == specs.len();
+    items.extend(workspace.check_site(&detections.iter().collect::<Vec<_>>(), all));
     items.retain(|(_, problems)| !problems.is_empty());
-    print(arguments, &items, count)?;
+    print(arguments, &workspace, &items, specs.len())?;
     let worst = items.iter().flat_map(|(_, problems)| problems).map(|problem| problem.severity).min();
-    Ok(match worst {
+    workspace.finish(match worst {
         Some(Severity::Error) => false,
         Some(Severity::Warning) => !arguments.strict,
         Some(Severity::Note) | None => true,
     })
 }
 
-fn spec(workspace: &Workspace, templates: Option<&Templates>, path: &Path) -> anyhow::Result<(Source, Vec<Diagnostic>, Option<Detection>)> {
-    let Understood { source, detection, mut diagnostics } = workspace.understand(path)?;
-    let mut targets = Vec::new();
-    if let Some(detection) = &detection {
-        check_tests(detection, &mut diagnostics);
-        targets.extend(workspace.id_problem(detection, path));
-        let acceptance = Acceptance { all: false, codes: workspace.accepted(detection) };
-        for (target, templates) in Target::ALL.into_iter().filter_map(|target| Some((target, templates?))) {
-            let (built, warnings) = build(detection, target, templates, &Options::default(), &acceptance);
-            targets.extend(warnings);
-            match built {
-                Built::Built(_) | Built::Skipped(_) => {}
-                Built::Refused(problems) | Built::NotAccepted(_, problems) => {
-                    targets.extend(problems.into_iter().map(|problem| place_at_title(problem, detection)));
-                }
-            }
-        }
+/// What is to be said about a spec that has no errors of its own, in the order of its text.
+fn spec(
+    workspace: &Workspace,
+    templates: Option<&Templates>,
+    path: &Path,
+    detection: &Detection,
+    problems: Vec<Diagnostic>,
+) -> Vec<Diagnostic> {
+    let mut diagnostics = crate::diagnostic::Diagnostics::new();
+    problems.into_iter().chain(workspace.id_problem(detection, path)).for_each(|problem| diagnostics.push(problem));
+    check_tests(detection, &mut diagnostics);
+    let acceptance = Acceptance { all: false, codes: workspace.accepted(detection) };
+    let options = Options { limit: workspace.limit(), ..Options::default() };
+    for (target, templates) in Target::ALL.into_iter().filter_map(|target| Some((target, templates?))) {
+        let (built, warnings) = build(detection, target, templates, &options, &acceptance);
+        let refusals = match built {
+            Built::Built(_) | Built::Skipped(_) => Vec::new(),
+            Built::Refused(problems) | Built::NotAccepted(_, problems) => problems,
+        };
+        let refusals = refusals.into_iter().map(|problem| place_at_title(problem, detection));
+        warnings.into_iter().chain(refusals).for_each(|problem| diagnostics.push(problem));
     }
-    targets.into_iter().for_each(|problem| diagnostics.push(problem));
-    Ok((source, diagnostics.sorted(), detection))
+    diagnostics.sorted()
 }
 
-fn print(arguments: &CheckArguments, items: &[(Source, Vec<Diagnostic>)], count: usize) -> anyhow::Result<()> {
+fn print(arguments: &CheckArguments, workspace: &Workspace, items: &Problems, count: usize) -> anyhow::Result<()> {
     let format = match arguments.format {
         Format::Text => {
             super::report_errors(items);
-            let number = |severity| items.iter().flat_map(|(_, problems)| problems).filter(|problem| problem.severity == severity).count();
-            let (errors, warnings) = (number(Severity::Error), number(Severity::Warning));
-            return files::print(&format!("{count} specs checked: {errors} errors, {warnings} warnings\n"));
+            let verdict = report::summary(items);
+            let verdict = if verdict.is_empty() { "no problems" } else { &verdict };
+            return files::print(&format!("{} checked: {verdict}\n", files::counted(count, "spec")));
         }
-        Format::Json => report::Format::Json,
+        Format::Json => return files::print(&report::json(items)),
         Format::Sarif => report::Format::Sarif,
         Format::Github => report::Format::Github,
     };
-    let text = format.write(items, false);
-    files::print(&format!("{}\n", text.trim_end_matches('\n')))
+    // both want paths from the top of the repository
+    let mut items = items.clone();
+    if let Some(prefix) = workspace.below_repository() {
+        for (source, _) in items.iter_mut().filter(|(source, _)| !source.path.starts_with(['/', '-'])) {
+            source.path = format!("{prefix}/{}", source.path);
+        }
+    }
+    files::print(&format.write(&items, false))
 }

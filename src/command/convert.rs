@@ -1,14 +1,24 @@
 //! `cognate convert`: specs or Sigma rules to one target's queries, on standard output or into a folder.
 
-use super::workspace::{self, Understood, Workspace};
+use super::workspace::{self, Workspace};
 use super::{ConvertArguments, Outcome, files};
 use crate::build::{self, Acceptance, place_at_title};
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::target::{Options, Range};
+use crate::detection::Detection;
+use crate::diagnostic::{Diagnostic, E0401, E0802, Severity};
+use crate::source::Span;
+use crate::target::{Artefact, Options, Range, Target};
+use crate::template::Templates;
+use anyhow::bail;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
-    let workspace = Workspace::open(&arguments.common)?;
+    if arguments.out.is_some() && files::is_standard_input(&arguments.input) {
+        bail!("--out names files after their specs, and standard input has no name: leave it out, or name a file");
+    }
+    let input = std::slice::from_ref(&arguments.input);
+    let workspace = Workspace::open(&arguments.common, input)?;
     let templates = match workspace::templates(&arguments.common)? {
         Ok(templates) => templates,
         Err(problems) => {
@@ -16,54 +26,79 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
             return Ok(false);
         }
     };
-    let options =
-        Options { comments: !arguments.no_comments, range: arguments.lookback.map_or(Range::Scheduled, Range::Hunt), ..Options::default() };
-    let (mut good, mut first) = (true, true);
-    for path in files::specs(std::slice::from_ref(&arguments.input))? {
-        let Understood { source, detection, diagnostics } = workspace.understand(&path)?;
-        let mut problems = diagnostics.sorted();
+    if super::cannot_begin(&workspace) {
+        return Ok(false);
+    }
+    let range = arguments.lookback.map_or(Range::Scheduled, Range::Hunt);
+    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range, ..Options::default() };
+    let (mut good, mut output) = (true, Output::default());
+    for path in workspace.specs(input)? {
+        let (source, detection, mut problems) = workspace.understand(&path).lenient();
         if let Some(detection) = detection {
-            let (outcome, _) =
-                build::build(&detection, arguments.target, &templates, &options, &Acceptance { all: true, ..Default::default() });
-            match outcome {
-                build::Outcome::Built(artefact) | build::Outcome::NotAccepted(artefact, _) => {
-                    let notes = artefact.fidelity.approximations.iter().map(|d| Diagnostic::note(d.code, d.span, d.message.clone()));
-                    problems.extend(notes.map(|note| place_at_title(note, &detection)));
-                    match &arguments.out {
-                        Some(folder) => {
-                            let relative = path.strip_prefix(&arguments.input).unwrap_or(&path);
-                            let relative = if relative.as_os_str().is_empty() {
-                                path.file_name().map(Into::into).unwrap_or_default()
-                            } else {
-                                relative.to_path_buf()
-                            };
-                            files::write(&folder.join(relative).with_extension(arguments.target.extension()), &artefact.text)?;
-                        }
-                        None => {
-                            let separator = match (first, arguments.target) {
-                                (true, _) => "",
-                                (false, crate::target::Target::Sigma) => "---\n",
-                                (false, _) => "\n",
-                            };
-                            files::print(&format!("{separator}{}", artefact.text))?;
-                            first = false;
-                        }
-                    }
-                }
-                build::Outcome::Refused(diagnostics) => problems.extend(diagnostics.into_iter().map(|d| place_at_title(d, &detection))),
-                build::Outcome::Skipped(reason) => {
-                    let message = format!("not built for {}: {reason}", arguments.target.name());
-                    problems.push(place_at_title(Diagnostic::note(crate::diagnostic::E0401, Default::default(), message), &detection));
-                }
+            let (artefact, notes) = convert(&detection, arguments.target, &templates, &options);
+            problems.extend(notes);
+            if let Some(artefact) = artefact {
+                problems.extend(output.take(arguments, &path, &source.path, &artefact.text)?);
             }
         }
-        good &= !problems.iter().any(|problem| problem.severity == Severity::Error);
+        good &= !super::has_errors(&problems);
         if arguments.quiet {
             problems.retain(|problem| problem.severity == Severity::Error);
         }
-        if !problems.is_empty() {
-            super::report_errors(&[(source, problems)]);
-        }
+        super::report_errors(&[(source, problems)]);
     }
-    Ok(good)
+    if let Some(folder) = arguments.out.as_ref().filter(|_| !arguments.quiet) {
+        files::print_error(&format!("wrote {} to {}\n", files::counted(output.written.len(), "file"), files::shown(folder)));
+    }
+    workspace.finish(good)
+}
+
+/// The artefact, with all approximations, and what is to be said about it.
+fn convert(detection: &Detection, target: Target, templates: &Templates, options: &Options) -> (Option<Artefact>, Vec<Diagnostic>) {
+    let acceptance = Acceptance { all: true, ..Default::default() };
+    let (artefact, notes) = match build::build(detection, target, templates, options, &acceptance).0 {
+        build::Outcome::Built(artefact) | build::Outcome::NotAccepted(artefact, _) => {
+            let approximations = artefact.fidelity.approximations.iter();
+            let notes = approximations.map(|deviation| Diagnostic::note(deviation.code, deviation.span, deviation.message.clone())).collect();
+            (Some(artefact), notes)
+        }
+        build::Outcome::Refused(refusals) => (None, refusals),
+        build::Outcome::Skipped(reason) => {
+            let message = format!("the spec skips {}: {reason}", target.title());
+            (None, vec![Diagnostic::note(E0401, Span::default(), message).help("nothing is printed for it")])
+        }
+    };
+    (artefact, notes.into_iter().map(|note| place_at_title(note, detection)).collect())
+}
+
+/// Where the queries go.
+#[derive(Default)]
+struct Output {
+    printed: bool,
+    /// File → the spec that it was made from.
+    written: BTreeMap<PathBuf, String>,
+}
+
+impl Output {
+    fn take(&mut self, arguments: &ConvertArguments, path: &Path, shown: &str, text: &str) -> anyhow::Result<Option<Diagnostic>> {
+        let Some(folder) = &arguments.out else {
+            let separator = match (self.printed, arguments.target) {
+                (false, _) => "",
+                (true, Target::Sigma) => "---\n",
+                (true, Target::Aql | Target::Spl | Target::Kql) => "\n",
+            };
+            self.printed = true;
+            return files::print(&format!("{separator}{text}")).map(|()| None);
+        };
+        let below = path.strip_prefix(&arguments.input).ok().filter(|rest| !rest.as_os_str().is_empty());
+        let relative = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+        let file = folder.join(relative).with_extension(arguments.target.extension());
+        if let Some(first) = self.written.get(&file) {
+            let message = format!("`{}` has been written for {first} already", files::shown(&file));
+            return Ok(Some(Diagnostic::error(E0802, Span::default(), message).help("rename one of the specs")));
+        }
+        files::write(&file, text)?;
+        self.written.insert(file, shown.to_owned());
+        Ok(None)
+    }
 }

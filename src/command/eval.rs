@@ -1,110 +1,169 @@
-//! `cognate eval`: specs over JSON-lines events, one alert per line.
+//! `cognate eval`: specs over JSON-lines events, one alert per line. Events stream through; only `--sort` keeps them.
 
-use super::workspace::{Understood, Workspace};
+use super::workspace::Workspace;
 use super::{EvalArguments, Outcome, files};
 use crate::detection::Detection;
-use crate::diagnostic::Severity;
-use crate::evaluate::{Alert, Evaluator, Event, RunOptions, read_time};
+use crate::diagnostic::{Diagnostic, E0211, Severity};
+use crate::evaluate::{Alert, Evaluator, Event, Problem, RunOptions, read_time};
 use anyhow::{Context, bail};
 use serde_json::{Map, Value as Json};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+
+/// The longest line that is read, in bytes.
+const LONGEST_LINE: u64 = 16 << 20;
 
 /// Runs the command.
 pub(super) fn run(arguments: &EvalArguments) -> Outcome {
-    let workspace = Workspace::open(&arguments.common)?;
-    let mut good = !super::report_site(&workspace);
-    let mut detections = Vec::new();
-    for path in files::specs(&arguments.specs)? {
-        let Understood { source, detection, diagnostics } = workspace.understand(&path)?;
-        good &= detection.is_some();
-        let errors: Vec<_> = diagnostics.sorted().into_iter().filter(|problem| problem.severity == Severity::Error).collect();
-        super::report_errors(&[(source, errors)]);
-        detections.extend(detection);
+    if files::is_standard_input(&arguments.events) && arguments.specs.iter().any(|path| files::is_standard_input(path)) {
+        bail!("standard input cannot hold a spec and the events: put one of them into a file");
+    }
+    let workspace = Workspace::open(&arguments.common, &arguments.specs)?;
+    if super::cannot_begin(&workspace) {
+        return Ok(false);
+    }
+    let (mut good, mut detections) = (true, Vec::new());
+    for path in workspace.specs(&arguments.specs)? {
+        let (source, detection, mut problems) = workspace.understand(&path).lenient();
+        problems.retain(|problem| problem.severity == Severity::Error);
+        if let Some(detection) = &detection {
+            problems.extend(Evaluator::new(detection, RunOptions::default()).err().map(|problem| pattern_problem(&problem)));
+        }
+        good &= problems.is_empty();
+        detections.extend(detection.filter(|_| problems.is_empty()));
+        super::report_errors(&[(source, problems)]);
+    }
+    if detections.is_empty() {
+        return workspace.finish(good);
     }
     let options = RunOptions { throttle: !arguments.no_throttle };
     let mut evaluators = Vec::new();
     for detection in &detections {
-        let evaluator =
-            Evaluator::new(detection, options).map_err(|problem| anyhow::anyhow!("{}: {problem}", detection.metadata.title.value))?;
-        evaluators.push((detection, evaluator));
+        evaluators.push((detection, Evaluator::new(detection, options)?));
     }
-    let mut out = BufWriter::new(io::stdout().lock());
+    match alerts(arguments, evaluators) {
+        Ok(0) => workspace.finish(good),
+        Ok(bad) => {
+            files::print_error(&format!("{} could not be used\n", files::counted(bad, "line")));
+            workspace.finish(false)
+        }
+        Err(error) if files::is_closed_pipe(&error) => workspace.finish(good),
+        Err(error) => Err(error),
+    }
+}
+
+fn pattern_problem(problem: &Problem) -> Diagnostic {
+    let span = match problem {
+        Problem::Pattern { span, .. } => *span,
+        Problem::OutOfOrder { .. } => Default::default(),
+    };
+    Diagnostic::error(E0211, span, problem.to_string())
+}
+
+/// Prints the alerts; returns how many lines could not be used.
+fn alerts(arguments: &EvalArguments, mut evaluators: Vec<Running<'_>>) -> anyhow::Result<usize> {
+    // whoever sends events one by one wants to see an alert at once
+    let out = io::stdout().lock();
+    let mut out: Box<dyn Write> =
+        if files::is_standard_input(&arguments.events) { Box::new(out) } else { Box::new(BufWriter::new(out)) };
     let bad = if arguments.sort { sorted(arguments, &mut evaluators, &mut out)? } else { streamed(arguments, &mut evaluators, &mut out)? };
     for (_, evaluator) in evaluators {
         print(&mut out, evaluator.finish())?;
     }
     out.flush()?;
-    if bad > 0 {
-        files::print_error(&format!("{bad} line(s) could not be used\n"));
-    }
-    Ok(good && bad == 0)
+    Ok(bad)
 }
 
 type Running<'d> = (&'d Detection, Evaluator<'d>);
 
 fn open(arguments: &EvalArguments) -> anyhow::Result<Box<dyn BufRead>> {
-    if arguments.events.as_os_str() == "-" {
+    if files::is_standard_input(&arguments.events) {
         return Ok(Box::new(io::stdin().lock()));
     }
     let file = File::open(&arguments.events).with_context(|| format!("cannot read `{}`", files::shown(&arguments.events)))?;
     Ok(Box::new(BufReader::new(file)))
 }
 
-/// Calls `take` with every event and its line; returns how many lines are no events.
-fn each(arguments: &EvalArguments, mut take: impl FnMut(usize, Map<String, Json>) -> anyhow::Result<bool>) -> anyhow::Result<usize> {
+/// The next line with its end, empty after the last; `false` if it is too long, and then it is skipped.
+fn next_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    if (&mut *input).take(LONGEST_LINE).read_until(b'\n', line)? < LONGEST_LINE as usize || line.ends_with(b"\n") {
+        return Ok(true);
+    }
+    input.skip_until(b'\n')?;
+    Ok(false)
+}
+
+/// Calls `take` with every event and the place of its line; returns how many lines are no events.
+fn each(arguments: &EvalArguments, mut take: impl FnMut(&str, Map<String, Json>) -> anyhow::Result<bool>) -> anyhow::Result<usize> {
     let name = files::shown(&arguments.events);
+    let (mut input, mut line) = (open(arguments)?, Vec::new());
     let mut bad = 0;
-    for (index, line) in open(arguments)?.split(b'\n').enumerate() {
-        let line = line.with_context(|| format!("cannot read `{name}`"))?;
-        if line.iter().all(u8::is_ascii_whitespace) {
+    for number in 1.. {
+        let fits = next_line(&mut input, &mut line).with_context(|| format!("cannot read `{name}`"))?;
+        if line.is_empty() {
+            break;
+        }
+        let text = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&line);
+        if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let number = index + 1;
-        let problem = match serde_json::from_slice::<Json>(&line) {
-            Ok(Json::Object(event)) => {
-                if take(number, event)? {
-                    continue;
-                }
-                "the event has no readable time".to_owned()
-            }
-            Ok(_) => "the line is not a JSON object".to_owned(),
-            Err(error) => format!("the line is not JSON: {error}"),
+        let place = format!("{name}:{number}");
+        let read = if fits { serde_json::from_slice::<Json>(text).map_err(|error| json_problem(&error)) } else { Err(too_long()) };
+        let problem = match read {
+            Ok(Json::Object(event)) => match take(&place, event)? {
+                true => continue,
+                false => "the event has no readable time".to_owned(),
+            },
+            Ok(Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_)) => "the line is not a JSON object".to_owned(),
+            Err(problem) => problem,
         };
         bad += 1;
-        files::print_error(&format!("{name}:{number}: {problem}\n"));
+        files::print_error(&format!("{place}: {problem}\n"));
     }
     Ok(bad)
 }
 
+fn too_long() -> String {
+    format!("the line has more than {} MiB", LONGEST_LINE >> 20)
+}
+
+/// The parser counts lines of its own, which would mislead.
+fn json_problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    format!("the line is not JSON: {what} at column {}", error.column())
+}
+
 fn streamed(arguments: &EvalArguments, evaluators: &mut [Running<'_>], out: &mut impl Write) -> anyhow::Result<usize> {
-    each(arguments, |number, event| feed(evaluators, number, &event, out))
+    each(arguments, |place, event| feed(evaluators, place, &event, out))
 }
 
 fn sorted(arguments: &EvalArguments, evaluators: &mut [Running<'_>], out: &mut impl Write) -> anyhow::Result<usize> {
     let mut events = Vec::new();
-    let bad = each(arguments, |number, event| {
+    let bad = each(arguments, |place, event| {
         let time = evaluators.iter().find_map(|(detection, _)| read_time(&detection.log_source, &event));
         let readable = time.is_some();
-        events.extend(time.map(|time| (time, number, event)));
+        events.extend(time.map(|time| (time, place.to_owned(), event)));
         Ok(readable)
     })?;
-    events.sort_by_key(|(time, number, _)| (*time, *number));
-    for (_, number, event) in events {
-        feed(evaluators, number, &event, out)?;
+    // stable: events of one moment stay as they came
+    events.sort_by_key(|(time, ..)| *time);
+    for (_, place, event) in events {
+        feed(evaluators, &place, &event, out)?;
     }
     Ok(bad)
 }
 
 /// Whether the event has a time for at least one of the specs.
-fn feed(evaluators: &mut [Running<'_>], number: usize, event: &Map<String, Json>, out: &mut impl Write) -> anyhow::Result<bool> {
+fn feed(evaluators: &mut [Running<'_>], place: &str, event: &Map<String, Json>, out: &mut impl Write) -> anyhow::Result<bool> {
     let mut readable = evaluators.is_empty();
     for (detection, evaluator) in evaluators {
         let Some(event) = Event::read(&detection.log_source, event) else { continue };
         readable = true;
         match evaluator.push(&event) {
             Ok(alerts) => print(out, alerts)?,
-            Err(problem) => bail!("line {number}: {problem}; use --sort"),
+            Err(problem) => bail!("{place}: {problem}; use --sort"),
         }
     }
     Ok(readable)

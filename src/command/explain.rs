@@ -8,7 +8,7 @@ use crate::explain::{Indicators, explain};
 use crate::pages;
 use crate::target::{Options, Target};
 use anyhow::bail;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Runs the command.
 pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
@@ -17,13 +17,14 @@ pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
         files::print(page)?;
         return Ok(true);
     }
-    let path = Path::new(subject);
-    if !path.exists() {
+    let path = PathBuf::from(subject);
+    if !files::is_standard_input(&path) && !path.exists() {
         let known = ALL_CODES.iter().map(|(code, _)| code.0);
-        let help = did_you_mean(&subject.to_uppercase(), known).map(|help| format!("; {help}")).unwrap_or_default();
-        bail!("`{subject}` is neither a file nor a diagnostic code{help}");
+        let help = did_you_mean(&subject.to_uppercase(), known).unwrap_or_else(|| "codes are such as E0203, W0201, A003".to_owned());
+        bail!("`{subject}` is neither a file nor a diagnostic code; {help}");
     }
-    let workspace = Workspace::open(&arguments.common)?;
+    let paths = [path];
+    let workspace = Workspace::open(&arguments.common, &paths)?;
     let templates = match workspace::templates(&arguments.common)? {
         Ok(templates) => templates,
         Err(problems) => {
@@ -31,26 +32,36 @@ pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
             return Ok(false);
         }
     };
-    let mut indicators = Indicators::default();
-    for other in files::specs(&workspace.detections().into_iter().collect::<Vec<_>>())? {
-        if let Some(detection) = workspace.understand(&other)?.detection {
-            indicators.add(&files::shown(&other), &detection);
-        }
+    if super::cannot_begin(&workspace) {
+        return Ok(false);
     }
+    let indicators = indicators(&workspace)?;
     let mut good = true;
-    for path in files::specs(&[path.to_path_buf()])? {
-        let understood = workspace.understand(&path)?;
-        super::report_errors(&[(understood.source, understood.diagnostics.sorted())]);
-        let Some(detection) = understood.detection else {
+    for path in workspace.specs(&paths)? {
+        let (source, detection, problems) = workspace.understand(&path).lenient();
+        let shown = source.path.clone();
+        super::report_errors(&[(source, problems)]);
+        let Some(detection) = detection else {
             good = false;
             continue;
         };
         let acceptance = Acceptance { all: false, codes: workspace.accepted(&detection) };
-        let outcomes: Vec<_> = Target::ALL
-            .into_iter()
-            .map(|target| (target, build(&detection, target, &templates, &Options::default(), &acceptance).0))
-            .collect();
-        files::print(&explain(&files::shown(&path), &detection, &indicators, &outcomes))?;
+        let options = Options { limit: workspace.limit(), ..Options::default() };
+        let outcomes: Vec<_> =
+            Target::ALL.into_iter().map(|target| (target, build(&detection, target, &templates, &options, &acceptance).0)).collect();
+        files::print(&explain(&shown, &detection, &indicators, &outcomes))?;
     }
-    Ok(good)
+    workspace.finish(good)
+}
+
+/// What the specs of the project look for.
+fn indicators(workspace: &Workspace) -> anyhow::Result<Indicators> {
+    let mut indicators = Indicators::default();
+    for path in files::specs(&workspace.detections().into_iter().collect::<Vec<_>>())? {
+        let understood = workspace.understand(&path);
+        if let Some(detection) = understood.detection {
+            indicators.add(&understood.source.path, &detection);
+        }
+    }
+    Ok(indicators)
 }

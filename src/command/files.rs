@@ -1,37 +1,52 @@
 //! Reading and writing files: whole files only, never half of one.
 
-use crate::diagnostic::{Diagnostic, E0001, E0002};
+use crate::diagnostic::{Diagnostic, E0001, E0002, E0008};
 use crate::source::{Source, Span};
 use crate::yaml::MAX_BYTES;
 use anyhow::{Context, bail};
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 /// A path as it is shown and compared: `/` as separator, without a leading `./`.
 pub fn shown(path: &Path) -> String {
-    let text = path.to_string_lossy().replace('\\', "/");
+    let text = path.to_string_lossy();
+    // elsewhere a backslash is a letter like any other
+    let text = if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() };
     text.strip_prefix("./").map(str::to_owned).unwrap_or(text)
+}
+
+/// Whether a path stands for standard input.
+pub fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// A path from the root of the file system, without `.` and `..`; the file system is not asked.
+pub fn absolute(path: &Path, current: &Path) -> PathBuf {
+    let mut whole = PathBuf::new();
+    for part in current.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(whole.pop()),
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => whole.push(part),
+        }
+    }
+    whole
 }
 
 /// All spec files under the paths, sorted; a path that is a file is taken whatever its name.
 pub fn specs(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
-        if path.as_os_str() == "-" || path.is_file() {
+        if is_standard_input(path) {
             found.push(path.clone());
-            continue;
-        }
-        if !path.is_dir() {
+        } else if path.is_dir() {
+            below(path, &mut found)?;
+        } else if path.exists() {
+            found.push(path.clone());
+        } else {
             bail!("there is no file or folder `{}`", shown(path));
-        }
-        let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
-        for entry in walkdir::WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(visible) {
-            let entry = entry.with_context(|| format!("cannot read the folder `{}`", shown(path)))?;
-            let extension = entry.path().extension().and_then(|extension| extension.to_str());
-            if entry.file_type().is_file() && matches!(extension, Some("yml" | "yaml")) {
-                found.push(entry.into_path());
-            }
         }
     }
     found.sort();
@@ -39,35 +54,61 @@ pub fn specs(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Reads a text; a file that is too large or not UTF-8 is a problem of the content.
-pub fn read(path: &Path) -> anyhow::Result<Result<Source, (Source, Diagnostic)>> {
-    let (name, bytes) = if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().lock().take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).context("cannot read standard input")?;
-        ("-".to_owned(), bytes)
-    } else {
-        let length = fs::metadata(path).with_context(|| format!("cannot read `{}`", shown(path)))?.len();
-        if length > MAX_BYTES as u64 {
-            let message = format!("the file has {length} bytes, more than the limit of {MAX_BYTES}");
-            return Ok(Err((Source::new(shown(path), ""), Diagnostic::error(E0001, Span::default(), message))));
-        }
-        (shown(path), fs::read(path).with_context(|| format!("cannot read `{}`", shown(path)))?)
-    };
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Ok(Source::new(name, text))),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
-            let message = format!("the file is not UTF-8 (byte {at})");
-            let diagnostic = Diagnostic::error(E0002, Span::new(at, at), message).help("save it as UTF-8");
-            Ok(Err((Source::new(name, text), diagnostic)))
+/// The specs in a folder. Links are not followed, so that a project reads nothing from outside of it and ends.
+fn below(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(visible) {
+        let entry = entry.map_err(|error| {
+            let place = shown(error.path().unwrap_or(folder));
+            anyhow::Error::new(io::Error::from(error)).context(format!("cannot read the folder `{place}`"))
+        })?;
+        let is_spec = matches!(entry.path().extension().and_then(OsStr::to_str), Some("yml" | "yaml"));
+        if entry.path_is_symlink() && entry.depth() > 0 {
+            if is_spec || entry.path().is_dir() {
+                print_error(&format!("note: `{}` is a link, which is not followed; name it to use it\n", shown(entry.path())));
+            }
+        } else if entry.file_type().is_file() && is_spec {
+            found.push(entry.into_path());
         }
     }
+    Ok(())
+}
+
+/// Reads a text under the name by which it is shown. A file that is too large or not UTF-8 is a problem of the content,
+/// one that cannot be read at all is `E0008`.
+pub fn read(path: &Path, name: &str) -> Result<Source, (Source, Diagnostic)> {
+    let wrong = |diagnostic: Diagnostic| (Source::new(name, ""), diagnostic);
+    let bytes = bytes(path).map_err(|error| {
+        let help = "see that it exists and that you may read it";
+        wrong(Diagnostic::error(E0008, Span::default(), format!("the file cannot be read: {error}")).help(help))
+    })?;
+    if bytes.len() > MAX_BYTES {
+        let message = format!("the file has more than {MAX_BYTES} bytes, which is the limit");
+        return Err(wrong(Diagnostic::error(E0001, Span::default(), message)));
+    }
+    String::from_utf8(bytes).map(|text| Source::new(name, text)).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
+        let message = format!("the file is not UTF-8 (byte {at})");
+        (Source::new(name, text), Diagnostic::error(E0002, Span::new(at, at), message).help("save it as UTF-8"))
+    })
+}
+
+/// What a file holds, at most one byte more than a text may have.
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = MAX_BYTES as u64 + 1;
+    if is_standard_input(path) {
+        io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+    } else {
+        File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// Writes a whole file or nothing: into a temporary neighbour first, which then takes its place.
 pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", shown(folder)))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
@@ -82,7 +123,7 @@ pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 pub fn remove(path: &Path, root: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("cannot remove `{}`", shown(path))),
     }
     for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(root) && *folder != root) {
@@ -98,12 +139,23 @@ pub fn stays_inside(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Prints to standard output.
+/// Whether a file below `root` is really there, or will be: no link on the way leads out of it.
+pub fn is_really_inside(path: &Path, root: &Path) -> bool {
+    let existing = path.ancestors().skip(1).find_map(|folder| fs::canonicalize(folder).ok());
+    match (existing, fs::canonicalize(root)) {
+        (Some(folder), Ok(root)) => folder.starts_with(root),
+        (_, Err(_)) => true,
+        (None, Ok(_)) => false,
+    }
+}
+
+/// Prints to standard output. That nobody listens any more (`cognate … | head`) changes no result.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
 /// Prints to standard error; a closed one is nobody's problem.
@@ -111,7 +163,7 @@ pub fn print_error(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Whether the reader of our output has gone away (`cognate … | head`).
+/// Whether the reader of our output has gone away.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
@@ -119,4 +171,9 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 /// Whether a stream is a terminal that may get colours.
 pub fn colours(stream: &impl io::IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// `1 spec`, `2 specs`.
+pub fn counted(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

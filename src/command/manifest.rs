@@ -20,7 +20,7 @@ pub struct Manifest {
 pub struct Entry {
     /// Below `out/`, with `/`.
     pub path: String,
-    /// The spec's path as it was given to `build`.
+    /// The spec's path below the project's folder.
     pub spec: String,
     /// The rule's id.
     pub id: Option<String>,

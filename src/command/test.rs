@@ -1,25 +1,28 @@
 //! `cognate test`: the tests that stand in the specs, run by the reference evaluator.
 
-use super::workspace::{Understood, Workspace};
+use super::workspace::Workspace;
 use super::{Outcome, TestArguments, TestFormat, files};
 use crate::diagnostic::Severity;
 use crate::testing::{self, report};
 
 /// Runs the command.
 pub(super) fn run(arguments: &TestArguments) -> Outcome {
-    let workspace = Workspace::open(&arguments.common)?;
-    let mut good = !super::report_site(&workspace);
-    let mut specs = Vec::new();
-    for path in files::specs(&workspace.paths(&arguments.paths)?)? {
-        let Understood { source, detection, diagnostics } = workspace.understand(&path)?;
-        let Some(detection) = detection else {
-            good = false;
-            let errors = diagnostics.sorted().into_iter().filter(|problem| problem.severity == Severity::Error).collect();
-            super::report_errors(&[(source, errors)]);
-            continue;
-        };
-        let title = detection.metadata.title.value.clone();
-        specs.push(report::SpecResults { path: source.path, title, results: testing::run(&detection) });
+    let workspace = Workspace::open(&arguments.common, &arguments.paths)?;
+    if super::cannot_begin(&workspace) {
+        return Ok(false);
+    }
+    let (mut specs, mut broken) = (Vec::new(), 0);
+    for path in workspace.specs(&arguments.paths)? {
+        let (source, detection, mut problems) = workspace.understand(&path).lenient();
+        problems.retain(|problem| problem.severity == Severity::Error);
+        match detection {
+            Some(detection) => {
+                let title = detection.metadata.title.value.clone();
+                specs.push(report::SpecResults { path: source.path.clone(), title, results: testing::run(&detection) });
+            }
+            None => broken += 1,
+        }
+        super::report_errors(&[(source, problems)]);
     }
     let (_, failed) = report::totals(&specs);
     let text = match arguments.format {
@@ -28,5 +31,8 @@ pub(super) fn run(arguments: &TestArguments) -> Outcome {
         TestFormat::Junit => report::junit(&specs),
     };
     files::print(&text)?;
-    Ok(good && failed == 0)
+    if broken > 0 {
+        files::print_error(&format!("not tested because of errors: {}\n", files::counted(broken, "spec")));
+    }
+    workspace.finish(broken == 0 && failed == 0)
 }

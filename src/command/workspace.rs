@@ -1,9 +1,9 @@
 //! What specs are compiled against, read from disk: a project's log sources and lists, the site file, templates.
 //! Every command works outside of a project too, with the built-in log sources and templates.
 
-use super::{Common, files};
+use super::{Common, Outcome, Problems, files};
 use crate::detection::Detection;
-use crate::diagnostic::{Diagnostic, Diagnostics, E0107};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, Severity, did_you_mean};
 use crate::frontend::{list_values, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
@@ -14,8 +14,8 @@ use crate::template::Templates;
 use crate::yaml::{Number, Value};
 use anyhow::{Context, bail};
 use include_dir::{Dir, include_dir};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,68 +23,179 @@ static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// Everything beside the specs themselves.
 pub struct Workspace {
-    /// The project's folder, if the current folder is inside of one.
+    /// The project's folder, if there is a project around the first path or the current folder.
     pub root: Option<PathBuf>,
+    /// Problems that stop every command: of the site file, and of log source files that are no texts.
+    pub problems: Vec<(Source, Vec<Diagnostic>)>,
+    current: PathBuf,
+    /// Where list files are looked for outside of a project.
+    lists_folder: PathBuf,
     log_sources: LogSources,
     site: Option<Site>,
-    /// What is wrong with the site file.
-    pub site_problems: Option<(Source, Vec<Diagnostic>)>,
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
     /// Id → the spec that had it first.
     ids: RefCell<BTreeMap<String, String>>,
+    /// The described log sources that were asked for but have errors, since the last spec was begun.
+    broken: RefCell<BTreeSet<String>>,
+    unreadable: Cell<usize>,
 }
-
-/// A file and what is wrong with it.
-pub type Problems = (Source, Vec<Diagnostic>);
 
 /// A file that has been read and understood, or not.
 pub struct Understood {
     /// The file.
     pub source: Source,
-    /// Its detection, if it has no errors.
+    /// Its detection, if it can be used.
     pub detection: Option<Detection>,
     /// Its problems.
     pub diagnostics: Diagnostics,
 }
 
-impl Workspace {
-    /// Finds the project around the current folder and reads what belongs to it.
-    pub fn open(common: &Common) -> anyhow::Result<Workspace> {
-        let root = find_root();
-        let mut log_sources = LogSources::built_in();
-        if let Some(folder) = root.as_ref().map(|root| root.join("logsources")).filter(|folder| folder.is_dir()) {
-            let mut sources = Vec::new();
-            for path in files::specs(&[folder])? {
-                sources.extend(files::read(&path)?.ok());
-            }
-            log_sources = log_sources.with(sources);
-        }
-        let (mut site, mut site_problems) = (None, None);
-        if let Some(path) = &common.site {
-            let mut diagnostics = Diagnostics::new();
-            let source = match files::read(path)? {
-                Ok(source) => {
-                    site = Site::read(&source, &log_sources, &mut diagnostics);
-                    source
-                }
-                Err((source, diagnostic)) => {
-                    diagnostics.push(diagnostic);
-                    source
-                }
-            };
-            site_problems = Some((source, diagnostics.sorted())).filter(|(_, problems)| !problems.is_empty());
-        }
-        Ok(Workspace { site, site_problems, root, log_sources, lists: RefCell::default(), ids: RefCell::default() })
+impl Understood {
+    /// Strictly: with any error, there is no detection.
+    pub fn strict(self) -> (Source, Option<Detection>, Diagnostics) {
+        let Understood { source, detection, diagnostics } = self;
+        (source, detection.filter(|_| !diagnostics.has_errors()), diagnostics)
     }
 
-    /// The paths to work on: the given ones, or the project's detections.
-    pub fn paths(&self, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-        if !given.is_empty() {
-            return Ok(given.to_vec());
+    /// For use: errors that leave a detection (those of ATT&CK tags) are warnings.
+    pub fn lenient(self) -> (Source, Option<Detection>, Vec<Diagnostic>) {
+        let Understood { source, detection, diagnostics } = self;
+        let mut problems = diagnostics.sorted();
+        if detection.is_some() {
+            for problem in problems.iter_mut().filter(|problem| problem.severity == Severity::Error) {
+                problem.severity = Severity::Warning;
+            }
         }
-        let folder =
-            self.detections().context("there is no folder `detections` here; name a file or folder, or begin with `cognate new`")?;
-        Ok(vec![folder])
+        (source, detection, problems)
+    }
+}
+
+impl Workspace {
+    /// Finds the project, around the first given path or else the current folder, and reads what belongs to it.
+    pub fn open(common: &Common, given: &[PathBuf]) -> anyhow::Result<Workspace> {
+        let current = std::env::current_dir().context("cannot find the current folder")?;
+        let first = given.iter().find(|path| !files::is_standard_input(path)).map(|path| files::absolute(path, &current));
+        let root = first.as_deref().and_then(find_root).or_else(|| find_root(&current));
+        let folder = first.and_then(|path| if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) });
+        let mut workspace = Workspace {
+            lists_folder: root.clone().or(folder).unwrap_or_else(|| current.clone()),
+            root,
+            current,
+            problems: Vec::new(),
+            log_sources: LogSources::built_in(),
+            site: None,
+            lists: RefCell::default(),
+            ids: RefCell::default(),
+            broken: RefCell::default(),
+            unreadable: Cell::default(),
+        };
+        workspace.read_log_sources()?;
+        if let Some(path) = &common.site {
+            workspace.read_site(path);
+        }
+        Ok(workspace)
+    }
+
+    fn read_log_sources(&mut self) -> anyhow::Result<()> {
+        let Some(folder) = self.log_sources_folder() else { return Ok(()) };
+        let mut sources = Vec::new();
+        for path in files::specs(&[folder])? {
+            match self.read(&path) {
+                Ok(source) => sources.push(source),
+                Err((source, problem)) => self.problems.push((source, vec![problem])),
+            }
+        }
+        self.log_sources = std::mem::replace(&mut self.log_sources, LogSources::built_in()).with(sources);
+        Ok(())
+    }
+
+    fn read_site(&mut self, path: &Path) {
+        let mut diagnostics = Diagnostics::new();
+        let source = match self.read(path) {
+            Ok(source) => {
+                self.site = Site::read(&source, &self.log_sources, &mut diagnostics);
+                source
+            }
+            Err((source, diagnostic)) => {
+                diagnostics.push(diagnostic);
+                source
+            }
+        };
+        if !diagnostics.is_empty() {
+            self.problems.push((source, diagnostics.sorted()));
+        }
+    }
+
+    /// Reads a file; one that cannot be read is remembered for the end.
+    fn read(&self, path: &Path) -> Result<Source, (Source, Diagnostic)> {
+        let read = files::read(path, &self.shown(path));
+        if read.as_ref().is_err_and(|(_, problem)| problem.code == E0008) {
+            self.unreadable.set(self.unreadable.get() + 1);
+        }
+        read
+    }
+
+    /// The result of a command: files that could not be read are no matter of content.
+    pub fn finish(&self, good: bool) -> Outcome {
+        match self.unreadable.get() {
+            0 => Ok(good),
+            count => bail!("{} could not be read", files::counted(count, "file")),
+        }
+    }
+
+    /// A path as it is shown and kept: below the project's folder wherever the command runs, else below the current one.
+    pub fn shown(&self, path: &Path) -> String {
+        if files::is_standard_input(path) {
+            return "-".to_owned();
+        }
+        let whole = files::absolute(path, &self.current);
+        let below = |folder: &Path| Some(files::shown(whole.strip_prefix(folder).ok()?)).filter(|text| !text.is_empty());
+        let root = self.root.as_deref();
+        root.and_then(below).or_else(|| below(&self.current)).unwrap_or_else(|| files::shown(path))
+    }
+
+    /// Where a path of [`Workspace::shown`] is.
+    pub fn place(&self, shown: &str) -> PathBuf {
+        self.root.as_ref().unwrap_or(&self.current).join(shown)
+    }
+
+    /// The paths to work on: the given ones, or the project's detections, which also stand for the project's folder.
+    pub fn paths(&self, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+        let detections = self.detections();
+        if given.is_empty() {
+            let folder = detections.context(
+                "there is no project here: name a file or folder, or begin one with `cognate new detections/my_rule.yml`",
+            )?;
+            return Ok(vec![folder]);
+        }
+        let whole = |path: &PathBuf| self.root.as_ref().is_some_and(|root| files::absolute(path, &self.current) == *root);
+        let chosen = |path: &PathBuf| detections.clone().filter(|_| whole(path)).unwrap_or_else(|| path.clone());
+        Ok(given.iter().map(chosen).collect())
+    }
+
+    /// Whether the given paths stand for all specs of a project.
+    pub fn is_everything(&self, given: &[PathBuf]) -> bool {
+        self.paths(given).is_ok_and(|paths| self.detections().is_some_and(|folder| paths.contains(&folder)))
+    }
+
+    /// The project's folder, as seen from the top of the Git repository around it; `None` if it is the top.
+    pub fn below_repository(&self) -> Option<String> {
+        let root = self.root.as_ref().unwrap_or(&self.current);
+        let top = root.ancestors().find(|folder| folder.join(".git").exists())?;
+        Some(files::shown(root.strip_prefix(top).ok()?)).filter(|path| !path.is_empty())
+    }
+
+    /// The spec files under the given paths, each once, in the order of their names.
+    pub fn specs(&self, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+        let paths = self.paths(given)?;
+        let mut found: Vec<(String, PathBuf)> = files::specs(&paths)?.into_iter().map(|path| (self.shown(&path), path)).collect();
+        found.sort();
+        found.dedup_by(|a, b| a.0 == b.0);
+        if found.is_empty() {
+            let folders: Vec<String> = paths.iter().map(|path| format!("`{}`", self.shown(path))).collect();
+            files::print_error(&format!("note: there are no specs (*.yml, *.yaml) in {}\n", folders.join(", ")));
+        }
+        Ok(found.into_iter().map(|(_, path)| path).collect())
     }
 
     /// The project's folder of specs.
@@ -92,21 +203,32 @@ impl Workspace {
         self.root.as_ref().map(|root| root.join("detections")).filter(|folder| folder.is_dir())
     }
 
+    /// The project's folder of log sources.
+    pub fn log_sources_folder(&self) -> Option<PathBuf> {
+        self.root.as_ref().map(|root| root.join("logsources")).filter(|folder| folder.is_dir())
+    }
+
+    /// Whether a file is one of the project's log sources.
+    pub fn is_log_source(&self, path: &Path) -> bool {
+        self.log_sources_folder().is_some_and(|folder| files::absolute(path, &self.current).starts_with(folder))
+    }
+
     /// A spec's name in `out/`: its path below the project's detections, else below the given folder, without extension.
     pub fn name_of(&self, path: &Path, given: &[PathBuf]) -> String {
-        let below = |folder: &Path| path.strip_prefix(folder).ok().filter(|rest| !rest.as_os_str().is_empty());
-        let detections = self.detections();
-        let relative = detections.as_deref().and_then(below).or_else(|| given.iter().find_map(|folder| below(folder)));
-        let relative = relative.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+        let whole = files::absolute(path, &self.current);
+        let below = |folder: PathBuf| whole.strip_prefix(folder).ok().filter(|rest| !rest.as_os_str().is_empty());
+        let relative = self.detections().and_then(below);
+        let relative = relative.or_else(|| given.iter().find_map(|folder| below(files::absolute(folder, &self.current))));
+        let relative = relative.or_else(|| whole.file_name().map(Path::new)).unwrap_or(path);
         files::shown(&relative.with_extension(""))
     }
 
     /// A problem if another spec of this run has the same id.
     pub fn id_problem(&self, detection: &Detection, path: &Path) -> Option<Diagnostic> {
         let id = detection.metadata.id.clone()?;
-        let shown = files::shown(path);
+        let shown = self.shown(path);
         let mut ids = self.ids.borrow_mut();
-        let first = ids.entry(id.clone()).or_insert_with(|| shown.clone());
+        let first = ids.entry(id.to_lowercase()).or_insert_with(|| shown.clone());
         (*first != shown).then(|| {
             let message = format!("the id {id} is also that of {first}");
             Diagnostic::error(E0107, detection.metadata.id_span, message).help("every rule needs an id of its own; `cognate new` makes one")
@@ -123,7 +245,7 @@ impl Workspace {
         self.site.iter().flat_map(|site| site.accepted(&detection.metadata)).map(str::to_owned).collect()
     }
 
-    /// Names in the site file that none of these detections has.
+    /// Names in the site file that none of these detections has; `all` says whether these are all of the project.
     pub fn check_site(&self, detections: &[&Detection], all: bool) -> Option<(Source, Vec<Diagnostic>)> {
         let site = self.site.as_ref()?;
         let problems = site.check(detections, all).sorted();
@@ -136,25 +258,36 @@ impl Workspace {
     }
 
     /// Reads a spec file.
-    pub fn understand(&self, path: &Path) -> anyhow::Result<Understood> {
-        Ok(match files::read(path)? {
+    pub fn understand(&self, path: &Path) -> Understood {
+        match self.read(path) {
             Ok(source) => {
-                let (detection, diagnostics) = understand(&source, self);
-                Understood { source, detection, diagnostics }
+                self.broken.borrow_mut().clear();
+                let (detection, mut diagnostics) = understand(&source, self);
+                let broken = self.broken.borrow();
+                for name in broken.iter() {
+                    let span = detection.as_ref().map(|detection| detection.metadata.title.span).unwrap_or_default();
+                    let message = format!("the file that describes the log source `{name}` has errors");
+                    diagnostics.push(Diagnostic::error(E0701, span, message).help("`cognate check` shows them"));
+                }
+                Understood { source, detection: detection.filter(|_| broken.is_empty()), diagnostics }
             }
             Err((source, diagnostic)) => {
                 let mut diagnostics = Diagnostics::new();
                 diagnostics.push(diagnostic);
                 Understood { source, detection: None, diagnostics }
             }
-        })
+        }
     }
 }
 
 impl Surroundings for Workspace {
     fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
+        let file = self.log_sources.described(id);
+        if file.is_some_and(|file| file.log_source.is_none()) {
+            self.broken.borrow_mut().insert(id.path());
+        }
         let changed = self.site.as_ref().and_then(|site| site.log_source(id));
-        changed.or_else(|| self.log_sources.described(id).and_then(|file| file.log_source.clone()))
+        changed.or_else(|| file.and_then(|file| file.log_source.clone()))
     }
 
     fn log_source_names(&self) -> Vec<String> {
@@ -166,9 +299,8 @@ impl Surroundings for Workspace {
             if !files::stays_inside(Path::new(path)) {
                 return Err("the path leaves the project".to_owned());
             }
-            let full = self.root.clone().unwrap_or_default().join(path);
-            let source = files::read(&full).map_err(|error| format!("{error:#}"))?;
-            let values = list_values(&source.map_err(|(_, diagnostic)| diagnostic.message)?.text);
+            let source = files::read(&self.lists_folder.join(path), path).map_err(|(_, problem)| problem.message)?;
+            let values = list_values(&source.text);
             if values.is_empty() { Err("it is empty".to_owned()) } else { Ok(values) }
         };
         self.lists.borrow_mut().entry(path.to_owned()).or_insert_with(read).clone()
@@ -196,16 +328,14 @@ impl Surroundings for Workspace {
     }
 }
 
-/// The nearest folder, upwards, that holds `detections` or `logsources`.
-fn find_root() -> Option<PathBuf> {
-    let current = std::env::current_dir().ok()?;
-    let project = |folder: &&Path| folder.join("detections").is_dir() || folder.join("logsources").is_dir();
-    let found = current.ancestors().find(project)?;
-    Some(if found == current { PathBuf::new() } else { found.to_path_buf() })
+/// The nearest folder, upwards from a path, that holds `detections` or `logsources`.
+fn find_root(path: &Path) -> Option<PathBuf> {
+    let is_project = |folder: &&Path| folder.join("detections").is_dir() || folder.join("logsources").is_dir();
+    path.ancestors().find(is_project).map(Path::to_path_buf)
 }
 
 /// The built-in templates, replaced file by file by those of `--templates`.
-pub fn templates(common: &Common) -> anyhow::Result<Result<Templates, Vec<Problems>>> {
+pub fn templates(common: &Common) -> anyhow::Result<Result<Templates, Problems>> {
     let mut sources = BTreeMap::new();
     let mut pending = vec![&TEMPLATES];
     while let Some(folder) = pending.pop() {
@@ -229,9 +359,11 @@ fn override_templates(folder: &Path, sources: &mut BTreeMap<String, Source>) -> 
             let name = files::shown(entry.path().strip_prefix(folder)?);
             if !sources.contains_key(&name) {
                 let known: Vec<&str> = sources.keys().map(String::as_str).collect();
-                bail!("`{}` replaces no template; there are: {}", files::shown(entry.path()), known.join(", "));
+                let help = did_you_mean(&name, known.iter().copied()).unwrap_or_else(|| format!("there are: {}", known.join(", ")));
+                bail!("`{}` replaces no template; {help}", files::shown(entry.path()));
             }
-            let source = files::read(entry.path())?.map_err(|(_, diagnostic)| anyhow::anyhow!("{}", diagnostic.message))?;
+            let shown = files::shown(entry.path());
+            let source = files::read(entry.path(), &shown).map_err(|(_, problem)| anyhow::anyhow!("`{shown}`: {}", problem.message))?;
             sources.insert(name, source);
         }
     }
