@@ -221,7 +221,9 @@ fn check_prints_a_diff_and_writes_nothing() {
     scratch.write("detections/jira/two.yml", changed);
     fs::remove_file(scratch.path("detections/jira/one.yml")).expect("it was there");
     let said = scratch.run(["build", "--check"]).code(1).err_has("9 files");
-    for expected in ["--- out/kql/jira/two.kql\n+++ out/kql/jira/two.kql\n@@ ", "Action 2", "+", "Action zwei", "--- out/spl/jira/one.spl\n"] {
+    for expected in
+        ["--- out/kql/jira/two.kql\n+++ out/kql/jira/two.kql\n@@ ", "Action 2", "+", "Action zwei", "--- out/spl/jira/one.spl\n"]
+    {
         assert!(said.out.contains(expected), "`{expected}` is not in:\n{}", said.out);
     }
     assert_eq!(scratch.files("out"), before);
@@ -468,7 +470,10 @@ fn templates_are_replaced_file_by_file() {
     }
     fs::remove_file(scratch.path("mine/kql/operators.j2")).expect("it was there");
     scratch.write("mine/kql/querry.j2", "");
-    scratch.run(["build", "--templates", "mine"]).code(2).err_has("`mine/kql/querry.j2` replaces no template; did you mean `kql/query.j2`?");
+    scratch
+        .run(["build", "--templates", "mine"])
+        .code(2)
+        .err_has("`mine/kql/querry.j2` replaces no template; did you mean `kql/query.j2`?");
 }
 
 // ---- files ----
