@@ -78,3 +78,13 @@ fn problems(detection: &Detection, target: Target, templates: &Templates) -> Vec
     };
     refused.into_iter().chain(unneeded).map(|problem| place_at_title(problem, detection)).collect()
 }
+
+#[test]
+fn a_file_may_not_be_too_large() {
+    let world = World::new();
+    let text = format!("title: T\n# {}\n", "x".repeat(cognate::yaml::MAX_BYTES));
+    let (detection, problems) = world.understand(&cognate::source::Source::new("large.yml", text));
+    let codes: Vec<&str> = problems.sorted().iter().map(|problem| problem.code.0).collect();
+    assert!(detection.is_none());
+    assert_eq!(codes, ["E0001"]);
+}
