@@ -292,5 +292,8 @@ codes! {
     S016 "Sigma: a list-valued field matches when one of its elements does"
     S017 "Sigma: events of one instant count as ordered"
     S018 "Sigma: keyword is searched in the raw event"
+    S019 "Sigma: the end of a regular expression is the very end of the text"
+    S020 "Sigma: case is folded beyond ASCII"
+    S021 "Sigma: numbers in text fields are written plainly"
     S022 "Sigma: field that a processing pipeline must map"
 }

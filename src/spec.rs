@@ -112,6 +112,8 @@ pub struct AggregateBlock {
     pub labels: Vec<(Spanned<String>, LabelBlock)>,
     /// Columns to sort by.
     pub sort: Vec<(Spanned<String>, bool)>,
+    /// Measures and derived columns whose expressions cannot be read: their names are known all the same.
+    pub broken: Vec<Spanned<String>>,
 }
 
 /// The cases of a label.

@@ -245,6 +245,8 @@ pub fn comment_text(text: &str) -> String {
     let harmless = |c: char| match c {
         '`' => '\'',
         c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => ' ',
+        // YAML takes these nowhere, not even in a comment
+        '\u{feff}' | '\u{fffe}' | '\u{ffff}' => ' ',
         c => c,
     };
     text.chars().map(harmless).collect()

@@ -28,6 +28,8 @@ pub enum Named {
     Column(ColumnReference, Type),
     /// A parameter's value.
     Number(f64),
+    /// A column that is wrong itself, which is reported already.
+    Broken,
 }
 
 /// Checks an expression that must be of a type.
@@ -57,7 +59,7 @@ impl Checker<'_, '_> {
     fn report_double_names(&mut self) {
         for (name, span) in &self.fields {
             if let Some((_, other)) = self.selections.iter().find(|(selection, _)| selection == name) {
-                let message = format!("`{name}` means a field here and a selection there");
+                let message = format!("`{name}` means a value here and a selection there");
                 self.diagnostics
                     .push(Diagnostic::error(E0305, *span, message).label(*other, "as a selection").help("rename the selection"));
             }
@@ -106,11 +108,17 @@ impl Checker<'_, '_> {
     }
 
     fn no_selection(&mut self, name: &str, span: Span) -> Option<Expression> {
-        if self.scope.value(name).is_some() {
-            let message = format!("`{name}` is a value, but a Boolean is expected here");
-            return self.fail(Diagnostic::error(E0302, span, message).help(format!("compare it: `{name} > 0`")));
-        }
         let names = self.scope.names();
+        match self.scope.value(name) {
+            Some(Named::Broken) => return None,
+            Some(Named::Field(_) | Named::Column(..) | Named::Number(_)) => {
+                let message = format!("`{name}` is a value, but a Boolean is expected here");
+                let selections = names.iter().map(String::as_str).filter(|name| self.scope.selection(name).is_some());
+                let help = did_you_mean(name, selections).unwrap_or_else(|| format!("compare it: `{name} > 0`"));
+                return self.fail(Diagnostic::error(E0302, span, message).help(help));
+            }
+            None => {}
+        }
         let help = did_you_mean(name, names.iter().map(String::as_str));
         self.fail(Diagnostic::error(E0203, span, format!("`{name}` is not known here")).maybe_help(help))
     }
@@ -158,7 +166,11 @@ impl Checker<'_, '_> {
     fn name(&mut self, name: &str, span: Span) -> Option<Expression> {
         let make = |kind, value_type| Some(Expression { kind, value_type, span });
         match self.scope.value(name) {
-            Some(Named::Number(number)) => make(ExpressionKind::Number(number), Type::Number),
+            Some(Named::Number(number)) => {
+                self.fields.push((name.to_owned(), span));
+                make(ExpressionKind::Number(number), Type::Number)
+            }
+            Some(Named::Broken) => None,
             Some(Named::Column(column, value_type)) => make(ExpressionKind::Column(column), value_type),
             Some(Named::Field(field)) => {
                 self.fields.push((name.to_owned(), span));
@@ -249,8 +261,12 @@ impl Checker<'_, '_> {
         };
         let (least, most) = function.arity();
         if arguments.len() < least || arguments.len() > most {
-            let message = format!("`{name}` takes {}", if least == most { least.to_string() } else { format!("{least} or more") });
-            return self.fail(Diagnostic::error(E0304, span, format!("{message} arguments, not {}", arguments.len())));
+            let wanted = match (least, most) {
+                (1, 1) => "1 argument".to_owned(),
+                (1, 2) => "1 or 2 arguments".to_owned(),
+                _ => format!("{least} to {most} arguments"),
+            };
+            return self.fail(Diagnostic::error(E0304, span, format!("`{name}` takes {wanted}, not {}", arguments.len())));
         }
         let checked: Vec<_> = arguments.iter().map(|argument| self.value(argument)).collect();
         let mut checked = checked.into_iter().collect::<Option<Vec<_>>>()?;

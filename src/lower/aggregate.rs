@@ -1,5 +1,6 @@
 //! The `aggregate` block: keys, window, measures, derived columns, condition, labels and order.
 
+use super::checks::written_names;
 use super::{Lowering, column_name};
 use crate::detection::{Aggregate, Derived, GroupKey, Label, Measure, MeasureFunction, Selection, SortKey, Window};
 use crate::diagnostic::{Diagnostic, E0204, E0216, E0302, E0303, E0304, E0305, E0306, E0307, E0309, did_you_mean};
@@ -23,9 +24,12 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, sel
         columns.known.push(Known {
             written: name.into(),
             column: name.into(),
-            reference: Some((reference, Type::Timestamp)),
+            reference: Some(Named::Column(reference, Type::Timestamp)),
             span: block.span,
         });
+    }
+    for name in &block.broken {
+        columns.add(lowering, name, Some(Named::Broken));
     }
     let window = window(lowering, block, &names);
     let measures = measures(lowering, block, &names, &mut columns);
@@ -43,7 +47,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, sel
         derived: derived?,
         condition: condition?,
         labels: labels?,
-        sort: sort?,
+        sort,
         span: block.span,
     })
 }
@@ -58,12 +62,12 @@ struct Known {
     written: String,
     column: String,
     /// `None` for labels, which nothing can read.
-    reference: Option<(ColumnReference, Type)>,
+    reference: Option<Named>,
     span: Span,
 }
 
 impl Columns<'_> {
-    fn add(&mut self, lowering: &mut Lowering<'_, '_>, name: &Spanned<String>, reference: Option<(ColumnReference, Type)>) -> String {
+    fn add(&mut self, lowering: &mut Lowering<'_, '_>, name: &Spanned<String>, reference: Option<Named>) -> String {
         let column = column_name(&name.value);
         if let Some(other) = self.known.iter().find(|known| known.column.eq_ignore_ascii_case(&column)) {
             let message = format!("there is another column `{column}`");
@@ -81,10 +85,8 @@ impl Columns<'_> {
 impl Scope for Columns<'_> {
     fn value(&self, name: &str) -> Option<Named> {
         let parameter = self.parameters.iter().find(|(parameter, _)| parameter.value == name);
-        let column = self.known.iter().find(|known| known.written == name).and_then(|known| known.reference);
-        column
-            .map(|(reference, value_type)| Named::Column(reference, value_type))
-            .or(parameter.map(|(_, number)| Named::Number(number.value)))
+        let column = self.known.iter().find(|known| known.written == name).and_then(|known| known.reference.clone());
+        column.or(parameter.map(|(_, number)| Named::Number(number.value)))
     }
 
     fn selection(&self, _: &str) -> Option<usize> {
@@ -163,7 +165,7 @@ fn group_key(
         return None;
     }
     let shown = name.cloned().unwrap_or_else(|| Spanned::new(field_name.clone(), written.span));
-    let column = columns.add(lowering, &shown, Some((ColumnReference::Key(index), type_of(&field))));
+    let column = columns.add(lowering, &shown, Some(Named::Column(ColumnReference::Key(index), type_of(&field))));
     Some(GroupKey { name: column, field, lower, span: written.span })
 }
 
@@ -197,12 +199,14 @@ fn measures(
     columns: &mut Columns<'_>,
 ) -> Option<Vec<Measure>> {
     let (log_source, parameters) = (lowering.log_source.clone(), lowering.parameters);
+    refuse_hidden_fields(lowering, block);
     let scope = EventNames { log_source: &log_source, parameters, selections };
     let (mut measures, mut good) = (Vec::new(), true);
     for (name, written) in &block.measures {
         let lowered = measure(lowering, written, &scope);
-        let value_type = lowered.as_ref().map_or(Type::Number, |(function, _)| measure_type(function));
-        let column = columns.add(lowering, name, Some((ColumnReference::Measure(measures.len()), value_type)));
+        let reference = ColumnReference::Measure(measures.len());
+        let named = lowered.as_ref().map_or(Named::Broken, |(function, _)| Named::Column(reference, measure_type(function)));
+        let column = columns.add(lowering, name, Some(named));
         match lowered {
             Some((function, filter)) => measures.push(Measure { name: column, function, filter, span: name.span }),
             None => {
@@ -212,6 +216,21 @@ fn measures(
         }
     }
     good.then_some(measures)
+}
+
+/// A parameter that is called like a described field would stand for it in a measure.
+fn refuse_hidden_fields(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock) {
+    if lowering.log_source.open {
+        return;
+    }
+    let mut used = Vec::new();
+    block.measures.iter().for_each(|(_, written)| written_names(written, &mut used));
+    for (name, _) in lowering.parameters {
+        if used.contains(&name.value.as_str()) && lowering.log_source.field(&name.value).is_some() {
+            let message = format!("`{}` is a parameter and a field of the log source", name.value);
+            lowering.diagnostics.push(Diagnostic::error(E0305, name.span, message).help("rename the parameter"));
+        }
+    }
 }
 
 fn measure_type(function: &MeasureFunction) -> Type {
@@ -245,7 +264,9 @@ fn measure(lowering: &mut Lowering<'_, '_>, written: &Written, scope: &EventName
         return None;
     }
     if !fits {
-        let message = format!("`{}` takes {wanted} argument{}, not {}", name.value, if wanted == 1 { "" } else { "s" }, arguments.len());
+        let most = if name.value == "count" { "at most " } else { "" };
+        let plural = if wanted == 1 { "" } else { "s" };
+        let message = format!("`{}` takes {most}{wanted} argument{plural}, not {}", name.value, arguments.len());
         lowering.diagnostics.push(Diagnostic::error(E0304, written.span, message));
         return None;
     }
@@ -310,8 +331,9 @@ fn derived(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, columns: &mu
     let (mut derived, mut good) = (Vec::new(), true);
     for (name, written) in &block.derive {
         let expression = check_value(written, columns, lowering.diagnostics);
-        let value_type = expression.as_ref().map_or(Type::Number, |expression| expression.value_type);
-        let column = columns.add(lowering, name, Some((ColumnReference::Derived(derived.len()), value_type)));
+        let reference = ColumnReference::Derived(derived.len());
+        let named = expression.as_ref().map_or(Named::Broken, |expression| Named::Column(reference, expression.value_type));
+        let column = columns.add(lowering, name, Some(named));
         match expression {
             Some(expression) => derived.push(Derived { name: column, expression, span: name.span }),
             None => good = false,
@@ -336,7 +358,8 @@ fn labels(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, columns: &mut
     good.then_some(labels)
 }
 
-fn sort(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, columns: &Columns<'_>) -> Option<Vec<SortKey>> {
+/// The keys that are columns; the others are reported.
+fn sort(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, columns: &Columns<'_>) -> Vec<SortKey> {
     let mut keys = Vec::with_capacity(block.sort.len());
     for (name, descending) in &block.sort {
         match columns.known.iter().find(|known| known.written == name.value) {
@@ -348,7 +371,7 @@ fn sort(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, columns: &Colum
             }
         }
     }
-    (keys.len() == block.sort.len()).then_some(keys)
+    keys
 }
 
 /// A window without events does not exist, so a condition that needs one never holds.

@@ -100,7 +100,8 @@ fn body_texts<'a>(body: &'a Body, texts: &mut Vec<&'a str>) {
     }
 }
 
-fn written_names<'a>(written: &'a Written, names: &mut Vec<&'a str>) {
+/// The names in an expression.
+pub(super) fn written_names<'a>(written: &'a Written, names: &mut Vec<&'a str>) {
     match &written.kind {
         WrittenKind::Name(name) => names.push(name),
         WrittenKind::Number(_) | WrittenKind::Text(_) | WrittenKind::Duration(_) | WrittenKind::Boolean(_) => {}

@@ -190,6 +190,11 @@ impl Plan {
                 return None;
             }
         }
+        if plan.cased && !matches!(plan.kind, TestKind::Value | TestKind::FieldReference | TestKind::Regex) {
+            let message = "`cased` does not fit the other modifiers: case counts in texts only";
+            lowering.diagnostics.push(Diagnostic::error(E0209, block.span, message));
+            return None;
+        }
         Some(plan)
     }
 
@@ -397,9 +402,17 @@ impl Plan {
             lowering.diagnostics.push(Diagnostic::error(E0211, span, message).help("patterns follow the syntax in docs/semantics.md"));
             return None;
         }
-        let fancy = regex_syntax::Parser::new().parse(&whole).is_err();
+        let plain = regex_syntax::Parser::new().parse(&whole);
+        if let Err(regex_syntax::Error::Parse(error)) = &plain
+            && is_slip(error.kind())
+        {
+            let message = format!("this regular expression cannot be read: {}", error.kind());
+            lowering.diagnostics.push(Diagnostic::error(E0211, span, message).help("patterns follow the syntax in docs/semantics.md"));
+            return None;
+        }
+        let fancy = plain.is_err();
         if fancy {
-            let message = "this regular expression needs look-around or back-references, which KQL lacks";
+            let message = "this regular expression needs look-around, back-references or the like, which KQL lacks";
             let help = "say it with several selections, or skip the targets that cannot run it";
             lowering.diagnostics.push(Diagnostic::warning(W0205, span, message).help(help));
         }
@@ -410,6 +423,26 @@ impl Plan {
         let other = lowering.field(name, span)?;
         Some(ValueTest::Field(FieldTest { other, relation: self.relation.unwrap_or(Relation::Equals), cased: self.cased }))
     }
+}
+
+/// Whether it is a mistake in every dialect, though `fancy-regex` takes the characters as they stand.
+fn is_slip(kind: &regex_syntax::ast::ErrorKind) -> bool {
+    use regex_syntax::ast::ErrorKind;
+    matches!(
+        kind,
+        ErrorKind::RepetitionCountInvalid
+            | ErrorKind::RepetitionCountDecimalEmpty
+            | ErrorKind::RepetitionCountUnclosed
+            | ErrorKind::ClassRangeInvalid
+            | ErrorKind::ClassRangeLiteral
+            | ErrorKind::ClassUnclosed
+            | ErrorKind::GroupNameInvalid
+            | ErrorKind::GroupNameEmpty
+            | ErrorKind::GroupNameDuplicate { .. }
+            | ErrorKind::EscapeHexInvalid
+            | ErrorKind::EscapeHexInvalidDigit
+            | ErrorKind::EscapeHexEmpty
+    )
 }
 
 fn plain(segments: &[Segment], modifier: &str) -> Result<String, String> {
@@ -429,6 +462,7 @@ fn describe(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Boolean(_) => "a boolean",
+        Value::Number(number) if !number.is_integer() => "a number with a fraction",
         Value::Number(_) => "a number",
         Value::Text(_) => "a text",
         Value::List(_) => "a list",

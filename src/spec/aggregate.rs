@@ -22,6 +22,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, entry: &Entry<'_>) -> Option<Agg
         has_condition: false,
         labels: Vec::new(),
         sort: Vec::new(),
+        broken: Vec::new(),
     };
     let (mut has_window, mut has_measures) = (false, false);
     for entry in entries {
@@ -33,9 +34,9 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, entry: &Entry<'_>) -> Option<Agg
             }
             "measures" => {
                 has_measures = true;
-                block.measures = named_expressions(reader, &entry.value, "measures");
+                block.measures = named_expressions(reader, &entry.value, "measures", &mut block.broken);
             }
-            "derive" => block.derive = named_expressions(reader, &entry.value, "derive"),
+            "derive" => block.derive = named_expressions(reader, &entry.value, "derive", &mut block.broken),
             "condition" => {
                 block.has_condition = true;
                 block.condition = expression(reader, &entry.value, "condition");
@@ -59,16 +60,25 @@ fn expression(reader: &mut Reader<'_, '_>, node: &Node<'_>, what: &str) -> Optio
     parsed.map_err(|diagnostic| reader.diagnostics.push(diagnostic)).ok()
 }
 
-fn named_expressions(reader: &mut Reader<'_, '_>, node: &Node<'_>, what: &str) -> Vec<(Spanned<String>, Written)> {
-    let entries = reader.entries(node, what).unwrap_or_default();
+fn named_expressions(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    what: &str,
+    broken: &mut Vec<Spanned<String>>,
+) -> Vec<(Spanned<String>, Written)> {
+    let Some(entries) = reader.entries(node, what) else { return Vec::new() };
     if entries.is_empty() {
         reader.empty::<()>(node.span, what);
     }
-    let named = |entry: &&Entry<'_>| {
-        let written = expression(reader, &entry.value, &entry.key.value)?;
-        Some((Spanned::new(entry.key.value.to_string(), entry.key.span), written))
-    };
-    entries.iter().filter_map(named).collect()
+    let mut named = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let name = Spanned::new(entry.key.value.to_string(), entry.key.span);
+        match expression(reader, &entry.value, &entry.key.value) {
+            Some(written) => named.push((name, written)),
+            None => broken.push(name),
+        }
+    }
+    named
 }
 
 fn group_by(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Option<Spanned<String>>, Written)> {
@@ -133,7 +143,7 @@ fn labels(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Spanned<String>,
     let mut labels = Vec::new();
     for entry in entries {
         let name = Spanned::new(entry.key.value.to_string(), entry.key.span);
-        let items = reader.list(&entry.value, &entry.key.value).unwrap_or_default();
+        let Some(items) = reader.list(&entry.value, &entry.key.value) else { continue };
         if items.is_empty() {
             reader.empty::<()>(entry.key.span, &entry.key.value);
         }

@@ -53,7 +53,12 @@ pub fn read(source: &Source, document: &Node<'_>, diagnostics: &mut Diagnostics)
     let kind = entries.iter().find(|e| matches!(&*e.key.value, "correlation" | "filter" | "action"));
     if let Some(entry) = kind {
         let message = format!("`{}` documents are not supported yet", entry.key.value);
-        return reader.fail(Diagnostic::error(E0110, entry.key.span, message).help("an `aggregate` block says the same within one spec"));
+        let help = match &*entry.key.value {
+            "correlation" => "an `aggregate` block says the same within one spec",
+            "filter" => "a site file leaves out events of a spec",
+            _ => "write every rule out",
+        };
+        return reader.fail(Diagnostic::error(E0110, entry.key.span, message).help(help));
     }
     let span = entries.first().map_or(document.span, |entry| entry.key.span);
     let mut draft = Draft { span, ..Default::default() };
@@ -219,7 +224,7 @@ fn log_source(reader: &mut Reader<'_, '_>, entry: &Entry<'_>) -> Option<Spanned<
     }
     if reference.id == Default::default() {
         let message = "`logsource` names no product, category or service";
-        return reader.fail(Diagnostic::error(E0103, entry.key.span, message).help("see `cognate new` for the built-in log sources"));
+        return reader.fail(Diagnostic::error(E0103, entry.key.span, message).help("`cognate logsources` lists those that are built in"));
     }
     Some(Spanned::new(reference, entry.value.span))
 }

@@ -42,8 +42,8 @@ fn test(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Test> {
         }
     }
     let start = crate::source::Span { end: node.span.start, ..node.span };
-    for (present, key) in [(name.is_some(), "name"), (events.is_some(), "events"), (expect.is_some(), "expect")] {
-        if !present {
+    for key in ["name", "events", "expect"] {
+        if !entries.iter().any(|entry| entry.key.value == key) {
             complete = false;
             reader.missing::<()>(start, "tests", key);
         }
@@ -78,19 +78,20 @@ fn events(reader: &mut Reader<'_, '_>, node: &Node<'_>, defaults: &Map<String, J
 
 /// `{ at: 0s, every: 20s, repeat: 6, event: { … } }`: (at, every, repeat, event)
 fn event(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<(i64, i64, usize, Map<String, Json>)> {
-    let (mut at, mut every, mut repeat, mut event) = (0, 0, 1, None);
-    for entry in reader.map(node, "events", &["at", "every", "repeat", "event"])? {
+    let (mut at, mut every, mut repeat, mut event) = (Some(0), Some(0), Some(1), None);
+    let entries = reader.map(node, "events", &["at", "every", "repeat", "event"])?;
+    for entry in &entries {
         match &*entry.key.value {
-            "at" => at = offset(reader, entry)?,
-            "every" => every = reader.duration(&entry.value, "every")?,
-            "repeat" => repeat = reader.whole(&entry.value, "repeat", 1..=MAX_EVENTS as i64)? as usize,
+            "at" => at = offset(reader, entry),
+            "every" => every = reader.duration(&entry.value, "every"),
+            "repeat" => repeat = reader.whole(&entry.value, "repeat", 1..=MAX_EVENTS as i64),
             _ => event = object(reader, &entry.value, "event"),
         }
     }
-    match event {
-        Some(event) => Some((at, every, repeat, event)),
-        None => reader.missing(node.span, "events", "event"),
+    if !entries.iter().any(|entry| entry.key.value == "event") {
+        return reader.missing(node.span, "events", "event");
     }
+    Some((at?, every?, repeat? as usize, event?))
 }
 
 fn offset(reader: &mut Reader<'_, '_>, entry: &Entry<'_>) -> Option<i64> {
@@ -111,6 +112,6 @@ fn expectation(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Expectati
     }
     match entry.value.scalar() {
         Some(Value::Number(number)) if number.is_integer() && number.value >= 0.0 => Some(Expectation::Count(number.value as usize)),
-        Some(_) | None => reader.wrong_type(&entry.value, "alerts", "a number or a list of maps"),
+        Some(_) | None => reader.wrong_type(&entry.value, "alerts", "a whole number or a list of maps"),
     }
 }

@@ -10,6 +10,8 @@ mod names;
 mod predicate;
 mod query;
 mod regex;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use super::{Deviation, Options, Rendered};

@@ -23,7 +23,6 @@ use crate::template::{Signature, TargetTemplates};
 use aggregate::{assignment, list_lines};
 use rustc_hash::FxHashSet;
 use serde_json::json;
-use value::Located;
 use writer::Writer;
 
 /// A Sentinel rule's query may have so many characters.
@@ -119,6 +118,8 @@ pub const OPERATORS: &[Signature] = &[
     ("different", &["columns"]),
     ("repeat_twice", &["step"]),
     ("sorted", &["columns"]),
+    ("rising", &["column"]),
+    ("falling", &["column"]),
     ("ascending", &["column"]),
     ("descending", &["column"]),
     ("empty_last", &["column"]),
@@ -204,12 +205,6 @@ fn plain_steps(writer: &mut Writer<'_>) -> Vec<String> {
 /// `name = value` of an output column.
 fn output_column(writer: &mut Writer<'_>, column: &Column) -> String {
     let name = writer.output_name(&column.name, column.span);
-    if column.field.list
-        && let Some(Located::Item(item)) = writer.locate(&column.field, column.span)
-        && item.operand.raw == writer.item_name(item.list)
-    {
-        return assignment(&name, writer.list_value(item.list));
-    }
     let Some(operand) = writer.single(&column.field, column.span) else { return name };
     let value = if column.field.list { operand.raw } else { writer.natural_value(&operand, column.span).text };
     assignment(&name, &value)

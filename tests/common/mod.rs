@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod events;
+pub mod random;
+
 use cognate::build::{self, Acceptance, Outcome};
 use cognate::detection::Detection;
 use cognate::diagnostic::{Diagnostic, Diagnostics};
@@ -118,7 +121,7 @@ pub fn outputs(detection: &Detection, templates: &Templates) -> String {
                 let _ = writeln!(text, "--- {name}: skipped: {reason}\n");
             }
             Outcome::Refused(problems) => {
-                let _ = writeln!(text, "--- {name}: refused\n{}", problems.iter().map(|problem| line(problem)).collect::<String>());
+                let _ = writeln!(text, "--- {name}: refused\n{}", problems.iter().map(line).collect::<String>());
             }
         }
         text.extend(unneeded.iter().map(line));

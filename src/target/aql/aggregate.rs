@@ -248,7 +248,8 @@ fn distinct(writer: &mut Writer<'_>, measure: &Measure, argument: &Expression, v
     let marked = writer.spell("joined", &[&names::literal("="), &text]);
     let values = over(writer, "unique_count", &counted, &marked, &names::literal("-"));
     let others = over(writer, "maximum", &counted, "0", "1");
-    writer.spell("subtract", &[&values, &others])
+    let space = if values.len() + others.len() > 90 { "\n   " } else { "" };
+    writer.spell("subtract", &[&format!("{values}{space}"), &others])
 }
 
 /// Whether it is a field that nobody has described.

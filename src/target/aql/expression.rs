@@ -8,7 +8,7 @@ use super::names;
 use super::predicate;
 use super::regex;
 use super::writer::{Kind, Property, Writer};
-use crate::detection::{Condition, Predicate, Segment, Subject, TextPattern, ValueTest};
+use crate::detection::{Condition, Measure, MeasureFunction, Predicate, Segment, Subject, TextPattern, ValueTest};
 use crate::diagnostic::A009;
 use crate::expression::{Arithmetic, ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
 use crate::logsource::Field;
@@ -487,15 +487,33 @@ fn is_true(field: &Arc<Field>, span: Span) -> Condition {
 
 /// `max(x) - min(x)`
 fn is_span(writer: &Writer<'_>, left: &Expression, right: &Expression) -> bool {
-    use crate::detection::MeasureFunction::{Maximum, Minimum};
-    let measure = |expression: &Expression| {
-        let ExpressionKind::Column(ColumnReference::Measure(index)) = expression.kind else { return None };
-        writer.detection.aggregate.as_ref()?.measures.get(index)
-    };
-    let name = |argument: &Expression| if let ExpressionKind::Field(field) = &argument.kind { Some(field.name.clone()) } else { None };
-    let (Some(left), Some(right)) = (measure(left), measure(right)) else { return false };
+    let (Some(left), Some(right)) = (measure(writer, left), measure(writer, right)) else { return false };
     match (&left.function, &right.function) {
-        (Maximum(a), Minimum(b)) => left.filter.is_none() && right.filter.is_none() && name(a).is_some() && name(a) == name(b),
-        _ => false,
+        (MeasureFunction::Maximum(a), MeasureFunction::Minimum(b)) => {
+            left.filter.is_none() && right.filter.is_none() && field_name(a).is_some() && field_name(a) == field_name(b)
+        }
+        (
+            MeasureFunction::Count
+            | MeasureFunction::Distinct(_)
+            | MeasureFunction::Sum(_)
+            | MeasureFunction::Average(_)
+            | MeasureFunction::Minimum(_)
+            | MeasureFunction::Maximum(_)
+            | MeasureFunction::Values(_)
+            | MeasureFunction::Percentile(..),
+            _,
+        ) => false,
     }
+}
+
+/// The measure that an expression names.
+fn measure<'a>(writer: &Writer<'a>, expression: &Expression) -> Option<&'a Measure> {
+    let ExpressionKind::Column(ColumnReference::Measure(index)) = &expression.kind else { return None };
+    writer.detection.aggregate.as_ref()?.measures.get(*index)
+}
+
+/// The field that an expression is.
+fn field_name(expression: &Expression) -> Option<&str> {
+    let ExpressionKind::Field(field) = &expression.kind else { return None };
+    Some(&field.name)
 }

@@ -125,7 +125,10 @@ fn field_matches(writer: &mut Writer<'_>, property: &Property<'_>, predicate: &P
                 present = true;
                 tester.empty_matters();
             }
-            ValueTest::Text(pattern) if pattern.shape() == Shape::Anything => present = true,
+            ValueTest::Text(pattern) if pattern.shape() == Shape::Anything => {
+                present = true;
+                tester.empty_matters();
+            }
             ValueTest::Text(_)
             | ValueTest::Number(_)
             | ValueTest::Boolean(_)
@@ -198,11 +201,13 @@ impl Tester<'_, '_, '_> {
     }
 
     fn text(&mut self, pattern: &TextPattern) -> Option<Clause> {
-        if let Shape::Equals(text) = pattern.shape()
-            && let Some(literal) = self.typed_literal(text)
-        {
-            self.listed.exact.push(literal);
-            return None;
+        if let Shape::Equals(text) = pattern.shape() {
+            let mut literals = self.mapped_literals(text, pattern.cased);
+            literals.extend(self.typed_literal(text));
+            if !literals.is_empty() {
+                self.listed.exact.extend(literals);
+                return None;
+            }
         }
         let text = self.text_of()?;
         match self.property.kind {
@@ -229,6 +234,12 @@ impl Tester<'_, '_, '_> {
                 Some(text_pattern(self.writer, &text, pattern))
             }
         }
+    }
+
+    /// QRadar's values for one of ours.
+    fn mapped_literals(&self, text: &str, cased: bool) -> Vec<String> {
+        let same = |ours: &str| if cased { ours == text } else { names::fold(ours) == names::fold(text) };
+        self.property.values.iter().filter(|(ours, _)| same(ours)).map(|(_, theirs)| names::literal(theirs)).collect()
     }
 
     /// A literal of the property's own type that equals a text: numbers and IPv4 addresses in their usual form.

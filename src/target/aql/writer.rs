@@ -3,7 +3,7 @@
 use super::clause::Clause;
 use super::names;
 use crate::detection::Detection;
-use crate::diagnostic::{Code, Diagnostic, E0401, E0403};
+use crate::diagnostic::{A004, Code, Diagnostic, E0401, E0403};
 use crate::logsource::{Binding, ColumnType, Field, FieldType, Place};
 use crate::source::Span;
 use crate::target::Deviation;
@@ -126,6 +126,11 @@ impl<'a> Writer<'a> {
             self.used.push(name.to_owned());
         }
         let values = field.aql.as_ref().map_or(&[][..], |binding| &binding.values);
+        if name.eq_ignore_ascii_case("payload") {
+            self.assume(A004, span, format!("`{}` is the raw payload, as the product wrote it", field.name));
+            let text = self.spell("raw_event", &[]);
+            return Some(Property { field, text, kind: Kind::Text, values, always: true });
+        }
         Some(Property { field, text, kind: kind(field, name, column), values, always: names::is_always_filled(name) })
     }
 }

@@ -11,7 +11,7 @@ use crate::detection::{
     Comparison, Condition, FieldTest, Predicate, RegexTest, Relation, Segment, Shape, Subject, TextPattern, TimePart, ValueTest,
 };
 use crate::diagnostic::{Diagnostic, E0401, K002, K003, K006};
-use crate::logsource::FieldType;
+use crate::logsource::{ColumnType, FieldType, Place};
 use crate::source::Span;
 use crate::yaml::Number;
 use ipnet::IpNet;
@@ -102,7 +102,7 @@ impl Writer<'_> {
         }
         let chosen = item.chosen.iter().map(|chosen| Doc::leaf(chosen.clone()));
         let doc = Doc::Call("some_element", Box::new(Doc::all(chosen.chain([passes]))));
-        Doc::leaf(self.list_output(item.list, "_hit", doc))
+        Doc::leaf(self.list_output(item.list, &format!("_any_{}", item.field), doc))
     }
 
     /// Alternatives that together say: the value passes one of the tests.
@@ -381,7 +381,7 @@ impl Writer<'_> {
             }
         }
         let mapped = six.iter().any(|network| holds_mapped_addresses(network));
-        if mapped && let Some(last) = parts.pop() {
+        if let Some(last) = parts.pop_if(|_| mapped) {
             let colon = self.op("contains", &[&text, &text_literal(":")]);
             parts.push(Doc::all([Doc::leaf(colon), last]));
         }
@@ -438,14 +438,15 @@ impl Writer<'_> {
     /// Text anywhere in the event.
     fn keyword(&mut self, predicate: &Predicate) -> Doc {
         let table = self.detection.log_source.kql.as_ref().map_or("the table", |origin| &origin.table).to_owned();
-        let message = format!(
-            "keywords are searched in every column of `{table}`, taken to hold the values of the event and nothing else that matches"
-        );
+        let json = self.has_json_columns();
+        let how = if json { "a JSON column as one text, " } else { "" };
+        let message =
+            format!("keywords are searched in every column of `{table}`, {how}taken to hold the values of the event and nothing else");
         self.assume(K002, predicate.span, message);
         let mut parts = Vec::new();
         for test in &predicate.tests {
             match test {
-                ValueTest::Text(pattern) => parts.push(self.keyword_pattern(pattern)),
+                ValueTest::Text(pattern) => parts.push(self.keyword_pattern(pattern, json)),
                 ValueTest::Number(number) => parts.push(Doc::leaf(self.op("any_contains", &[&text_literal(&number.text)]))),
                 ValueTest::Boolean(value) => parts.push(Doc::leaf(self.op("any_contains", &[&text_literal(bool_text(*value))]))),
                 ValueTest::Regex(regex) => {
@@ -464,15 +465,27 @@ impl Writer<'_> {
         Doc::any(parts)
     }
 
-    fn keyword_pattern(&self, pattern: &TextPattern) -> Doc {
-        match pattern.shape() {
-            Shape::Anything | Shape::Equals("") => Doc::always(),
-            Shape::Contains(text) if pattern.cased => Doc::leaf(self.op("any_contains_cased", &[&text_literal(text)])),
-            Shape::Contains(text) if !needs_fold(text) => Doc::leaf(self.op("any_contains", &[&text_literal(text)])),
+    fn keyword_pattern(&self, pattern: &TextPattern, json: bool) -> Doc {
+        let literal = match pattern.shape() {
+            Shape::Anything | Shape::Equals("") => return Doc::always(),
+            Shape::Contains(text) if pattern.cased || !needs_fold(text) => text,
             Shape::Equals(_) | Shape::StartsWith(_) | Shape::EndsWith(_) | Shape::Contains(_) | Shape::Wildcards => {
-                Doc::leaf(self.op("any_matches", &[&regex_literal(&wildcard_regex(pattern, false))]))
+                return Doc::leaf(self.op("any_matches", &[&regex_literal(&wildcard_regex(pattern, false))]));
             }
-        }
+        };
+        let operator = if pattern.cased { "any_contains_cased" } else { "any_contains" };
+        let contains = |text: &str| Doc::leaf(self.op(operator, &[&text_literal(text)]));
+        let escaped = json_text(literal);
+        let inside = (json && escaped != literal).then(|| contains(&escaped));
+        Doc::any([contains(literal)].into_iter().chain(inside))
+    }
+
+    /// Whether the log source keeps values inside of JSON columns, where quotes and backslashes are escaped.
+    fn has_json_columns(&self) -> bool {
+        self.detection.log_source.fields.iter().filter_map(|field| field.kql.as_ref()).any(|binding| match &binding.place {
+            Place::Column { kind, .. } => *kind == ColumnType::Dynamic,
+            Place::Json { .. } | Place::Element { .. } => true,
+        })
     }
 
     fn refuse_moment(&mut self, span: Span) {
@@ -506,6 +519,12 @@ impl Literals {
 /// Whether a number is written as the text of its value.
 fn is_canonical(number: &Number) -> bool {
     !number.text.contains('.') || !number.text.ends_with('0')
+}
+
+/// A text as it stands inside of JSON.
+fn json_text(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 fn bool_text(value: bool) -> &'static str {

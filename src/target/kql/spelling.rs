@@ -3,116 +3,49 @@
 
 use regex_syntax::ast;
 
-/// Names that must stand in brackets although they look plain. All of KQL's own words are listed, also those that
-/// the parser would accept bare in most places.
+/// Names that must stand in brackets although they look plain: words that Microsoft's parser rejects or reads
+/// differently when they stand bare as a column, and KQL's other words, in order.
+#[rustfmt::skip]
 const RESERVED: &[&str] = &[
-    "and",
-    "as",
-    "asc",
-    "between",
-    "bool",
-    "boolean",
-    "by",
-    "contains",
-    "count",
-    "database",
-    "date",
-    "datetime",
-    "decimal",
-    "declare",
-    "default",
-    "desc",
-    "distinct",
-    "double",
-    "dynamic",
-    "endswith",
-    "evaluate",
-    "extend",
-    "external_table",
-    "false",
-    "filter",
-    "find",
-    "first",
-    "flags",
-    "from",
-    "granny",
-    "guid",
-    "has",
-    "has_all",
-    "has_any",
-    "hasprefix",
-    "hassuffix",
-    "in",
-    "int",
-    "invoke",
-    "isfuzzy",
-    "join",
-    "kind",
-    "last",
-    "let",
-    "limit",
-    "long",
-    "lookup",
-    "matches",
-    "materialize",
-    "not",
-    "null",
-    "nulls",
-    "of",
-    "on",
-    "or",
-    "order",
-    "parse",
-    "partition",
-    "pattern",
-    "print",
-    "project",
-    "range",
-    "real",
-    "regex",
-    "relaxed",
-    "render",
-    "restrict",
-    "sample",
-    "scan",
-    "search",
-    "serialize",
-    "set",
-    "simple",
-    "sort",
-    "source",
-    "startswith",
-    "step",
-    "string",
-    "summarize",
-    "table",
-    "take",
-    "time",
-    "timespan",
-    "title",
-    "to",
-    "top",
-    "toscalar",
-    "true",
-    "type",
-    "typeof",
-    "union",
-    "uuid",
-    "view",
-    "views",
-    "where",
-    "with",
+    "FALSE", "False", "TRUE", "True", "accumulate", "and", "anomalychart", "areachart", "as", "asc", "bagexpansion", "barchart",
+    "between", "bin_legacy", "bool", "boolean", "by", "byte", "cachingpolicy", "callout", "cancel", "card", "char", "columnchart",
+    "contains", "contains_cs", "containscs", "count", "cycles", "database", "dataexport", "datascope", "datatable", "date", "datetime",
+    "decimal", "declare", "decodeblocks", "default", "desc", "distinct", "double", "dynamic", "earliest", "encodingpolicy", "endswith",
+    "endswith_cs", "evaluate", "expandoutput", "extend", "extent_tags_retention", "external_data", "external_table", "externaldata",
+    "false", "filter", "find", "first", "flags", "float", "force_remote", "from", "guid", "harddelete", "hardretention", "has",
+    "has_all", "has_any", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs", "hotcache", "in", "int", "int16",
+    "int32", "int64", "int8", "invoke", "isfuzzy", "join", "journal", "kind", "ladderchart", "last", "latest", "let", "like", "likecs",
+    "limit", "linechart", "long", "lookup", "matches", "materialize", "mdm", "missing", "nooptimization", "not", "notcontains",
+    "notcontainscs", "notlike", "notlikecs", "null", "nulls", "of", "on", "or", "order", "others", "parse", "partition", "pathformat",
+    "pattern", "piechart", "pivotchart", "print", "project", "queries", "query_results", "range", "real", "regex", "relaxed", "render",
+    "restrict", "restricted_view_access", "row_level_security", "rowstore", "rowstore_references", "rowstore_sealinfo",
+    "rowstorepolicy", "rowstores", "sample", "scan", "scatterchart", "seal", "seals", "search", "serialize", "set", "shards", "simple",
+    "softdelete", "softretention", "sort", "source", "sql", "stackedareachart", "startswith", "startswith_cs", "statistics", "step",
+    "storedqueryresultcontainers", "string", "summarize", "table", "tablepurge", "take", "time", "timechart", "timeline", "timepivot",
+    "timespan", "title", "to", "top", "toscalar", "totable", "treemap", "true", "type", "typeof", "uint", "uint16", "uint32", "uint64",
+    "uint8", "ulong", "union", "uniqueid", "unrestrictedviewers", "uuid", "verbose", "view", "viewers", "views", "where", "with",
+    "with_itemindex", "with_match_id", "with_source", "with_step_name", "withsource", "writeaheadlog",
 ];
 
 /// A text literal: `"…"` with escapes.
 pub fn text_literal(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
+    let forbidden = looks_forbidden(text);
     literal.push('"');
     for character in text.chars() {
-        push_escaped(&mut literal, character);
+        match character {
+            '*' if forbidden => literal.push_str("\\u002a"),
+            character => push_escaped(&mut literal, character),
+        }
     }
     literal.push('"');
     literal
+}
+
+/// Whether a literal could hold `search *` or `union *`, which Sentinel does not allow anywhere in a rule's text.
+fn looks_forbidden(text: &str) -> bool {
+    let words = text.contains('*').then(|| text.to_ascii_lowercase());
+    words.is_some_and(|text| text.contains("search") || text.contains("union"))
 }
 
 fn push_escaped(literal: &mut String, character: char) {
@@ -134,7 +67,8 @@ fn needs_code(character: char) -> bool {
 
 /// A regular expression literal: verbatim, unless it holds characters that cannot stand in a verbatim literal.
 pub fn regex_literal(pattern: &str) -> String {
-    if pattern.chars().any(needs_code) { text_literal(pattern) } else { format!("@\"{}\"", pattern.replace('"', "\"\"")) }
+    let plain = !looks_forbidden(pattern) && !pattern.chars().any(needs_code);
+    if !plain { text_literal(pattern) } else { format!("@\"{}\"", pattern.replace('"', "\"\"")) }
 }
 
 /// A text as a piece of a regular expression that matches just this text.
@@ -168,7 +102,13 @@ pub fn timespan_literal(milliseconds: i64) -> String {
 
 /// A number literal; whole numbers without a point.
 pub fn number_literal(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value}") }
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        format!("{value:.0}")
+    } else if value.abs() < 1e15 {
+        format!("{value}")
+    } else {
+        format!("{value:e}")
+    }
 }
 
 /// A name as it stands in a query: bare, or in brackets. `None` if KQL cannot have such a name.
@@ -191,6 +131,11 @@ fn is_plain(name: &str) -> bool {
 /// A member of a dynamic value: `.a`, or `["a b"]`.
 pub fn member(name: &str) -> String {
     if is_plain(name) { format!(".{name}") } else { format!("[{}]", text_literal(name)) }
+}
+
+/// A name made of letters, digits and `_`, as a part of helper columns' names.
+pub fn plain_name(name: &str) -> String {
+    name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }
 
 /// Lower case, character by character.
@@ -317,6 +262,9 @@ mod tests {
         assert_eq!(text_literal("a\"b\nc\u{1}\u{202e}é"), "\"a\\\"b\\nc\\u0001\\u202eé\"");
         assert_eq!(regex_literal("a\"b\\d"), "@\"a\"\"b\\d\"");
         assert_eq!(regex_literal("a\nb\\d"), r#""a\nb\\d""#);
+        assert_eq!(text_literal("a*b"), "\"a*b\"");
+        assert_eq!(text_literal("union *"), r#""union \u002a""#);
+        assert_eq!(regex_literal(r"search\s*x"), r#""search\\s\u002ax""#);
         assert_eq!(regex_escape("a.b\n\u{1}-#"), r"a\.b\n\x{1}-#");
     }
 

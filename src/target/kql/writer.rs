@@ -112,11 +112,6 @@ impl<'a> Writer<'a> {
         self.lists[list].item.clone()
     }
 
-    /// The list itself.
-    pub fn list_value(&self, list: usize) -> &str {
-        &self.lists[list].value
-    }
-
     /// A column computed over a list's elements; the same computation gets one column.
     pub fn list_output(&mut self, list: usize, wish: &str, value: Doc) -> String {
         self.list_uses += 1;

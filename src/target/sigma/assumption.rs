@@ -1,8 +1,12 @@
 //! A detection goes in; out comes what Sigma's specification leaves open and this detection depends on.
 
 use super::correlation::plain_field;
-use crate::detection::{Aggregate, Detection, Item, MeasureFunction, Modifier, RegexTest, SelectionBody, Subject, ValueTest, Window};
-use crate::diagnostic::{S007, S008, S010, S011, S012, S013, S014, S015, S016, S017, S018};
+use super::portable::is_open_on_missing;
+use crate::detection::{
+    Aggregate, Detection, Item, MeasureFunction, Modifier, RegexTest, Segment, SelectionBody, Subject, TextPattern, TimePart, ValueTest,
+    Window,
+};
+use crate::diagnostic::{S007, S008, S010, S011, S012, S013, S014, S015, S016, S017, S018, S019, S020, S021};
 use crate::expression::ExpressionKind;
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
@@ -19,11 +23,7 @@ pub(super) fn assumptions(detection: &Detection) -> Vec<Deviation> {
     let conditions = detection.selections.iter().map(|selection| &selection.condition);
     for condition in conditions.chain(detection.exclusions.iter().map(|exclusion| &exclusion.condition)) {
         condition.predicates(&mut |predicate| {
-            let name = match &predicate.subject {
-                Subject::Field(field) => field.name.as_str(),
-                Subject::Event => "the event",
-            };
-            predicate.tests.iter().for_each(|test| of_test(test, name, predicate.span, &mut found));
+            predicate.tests.iter().for_each(|test| of_test(test, &predicate.subject, predicate.span, &mut found));
         });
     }
     if let Some(aggregate) = &detection.aggregate {
@@ -45,39 +45,71 @@ fn of_item(item: &Item, found: &mut Vec<Deviation>) {
         let message = "a keyword is found in the raw event exactly if it stands in one of its values";
         found.push(Deviation::new(S018, item.span, message));
     }
-    if item.values.contains(&Value::Null) {
+    if item.values.contains(&Value::Null) || is_open_on_missing(item) {
         let message = format!("`{name}: null` matches a field that is missing as well as one that is null");
         found.push(Deviation::new(S013, item.span, message));
     }
     if item.modifiers.contains(&Modifier::Exists) {
-        found.push(Deviation::new(S013, item.span, format!("`{name}|exists` takes a field that is null as one that is missing")));
+        let message = format!("`{name}` is never there with the value null, which `exists` would find");
+        found.push(Deviation::new(S013, item.span, message));
     }
-    if item.modifiers.contains(&Modifier::Neq) {
-        found.push(Deviation::new(S014, item.span, format!("`{name}|neq` also holds of an event without `{name}`")));
+    if item.modifiers.contains(&Modifier::Neq) && item.modifiers.contains(&Modifier::FieldRef) {
+        let message = format!("`{name}|fieldref|neq` also holds of an event without the other field");
+        found.push(Deviation::new(S014, item.span, message));
     }
     if item.field.as_ref().is_some_and(|field| field.list) {
         found.push(Deviation::new(S016, item.span, format!("`{name}` may hold several values and matches when one of them does")));
     }
 }
 
-fn of_test(test: &ValueTest, name: &str, span: Span, found: &mut Vec<Deviation>) {
+fn of_test(test: &ValueTest, subject: &Subject, span: Span, found: &mut Vec<Deviation>) {
+    let (name, numeric) = match subject {
+        Subject::Field(field) => (field.name.as_str(), matches!(field.kind, FieldType::Integer | FieldType::Number)),
+        Subject::Event => ("the event", true),
+    };
     match test {
-        ValueTest::Regex(regex) if !is_guaranteed(regex) => {
-            let message = format!("the regular expression on `{name}` uses more than every engine must know; it is read as written");
-            found.push(Deviation::new(S008, span, message));
+        ValueTest::Regex(regex) => of_regex(regex, name, span, found),
+        ValueTest::TimePart(part, ..) => {
+            let weeks = if *part == TimePart::Week { ", and weeks are those of ISO 8601" } else { "" };
+            found.push(Deviation::new(S015, span, format!("the part of the moment in `{name}` is taken in UTC{weeks}")));
         }
-        ValueTest::TimePart(..) => {
-            found.push(Deviation::new(S015, span, format!("the part of the moment in `{name}` is taken in UTC")));
+        ValueTest::Text(pattern) if !pattern.cased && has_letters_beyond_ascii(pattern) => {
+            found.push(Deviation::new(
+                S020,
+                span,
+                format!("case is ignored also in the characters beyond ASCII that `{name}` is tested for"),
+            ));
+        }
+        ValueTest::Number(_) | ValueTest::Compare(..) if !numeric => {
+            let message = format!("numbers in `{name}` are written plainly: no leading zeros, no exponent, no sign `+`");
+            found.push(Deviation::new(S021, span, message));
         }
         ValueTest::Text(_)
         | ValueTest::Number(_)
         | ValueTest::Boolean(_)
         | ValueTest::Absent
         | ValueTest::Present
-        | ValueTest::Regex(_)
         | ValueTest::Network(_)
         | ValueTest::Compare(..)
         | ValueTest::Field(_) => {}
+    }
+}
+
+/// Whether a literal holds a character beyond ASCII that has two cases.
+fn has_letters_beyond_ascii(pattern: &TextPattern) -> bool {
+    let cased = |c: char| !c.is_ascii() && (c.to_lowercase().ne([c]) || c.to_uppercase().ne([c]));
+    pattern.segments.iter().any(|segment| matches!(segment, Segment::Literal(text) if text.chars().any(cased)))
+}
+
+fn of_regex(regex: &RegexTest, name: &str, span: Span, found: &mut Vec<Deviation>) {
+    if !is_guaranteed(regex) {
+        let message = format!("the regular expression on `{name}` uses more than every engine must know; it is read as written");
+        found.push(Deviation::new(S008, span, message));
+    }
+    if regex.pattern.contains('$') && !regex.multiline {
+        let message =
+            format!("`$` in the regular expression on `{name}` is the very end of the text, not the place before a last line break");
+        found.push(Deviation::new(S019, span, message));
     }
 }
 

@@ -246,7 +246,7 @@ fn is_plain(text: &str) -> bool {
 
 /// Whether some reader takes an unquoted text as something else: a number, a date, a truth value, nothing.
 fn is_other_type(text: &str) -> bool {
-    const WORDS: [&str; 11] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "t", "f"];
+    const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     let digit = text.starts_with(|c: char| c.is_numeric());
     let numeric = |c: char| c.is_numeric() || "abcdefxoinABCDEFXOINTtZz_+-.: ".contains(c);
     WORDS.contains(&text.to_lowercase().as_str())

@@ -112,9 +112,19 @@ pub(super) fn is_open_on_missing(item: &Item) -> bool {
     is_negated(item) && !present && !item.modifiers.contains(&Modifier::Exists) && !item.values.contains(&Value::Null)
 }
 
-/// For each field that only negated items test: the map with these items, and the map with `null` instead.
+/// Whether the item says that its field is missing.
+fn says_missing(item: &Item) -> bool {
+    let exists = item.modifiers.contains(&Modifier::Exists);
+    !is_negated(item) && if exists { item.values == [Value::Boolean(false)] } else { item.values == [Value::Null] }
+}
+
+/// For each field that only negated items test: the map with these items, and the map with `null` instead. Of a field
+/// that another item says to be missing, negated items hold anyway.
 fn with_missing(map: &[Item]) -> Vec<Vec<Item>> {
-    let mut maps: Vec<Vec<Item>> = vec![map.to_vec()];
+    let name = |item: &Item| item.field.as_ref().map(|field| field.name.clone());
+    let missing: Vec<_> = map.iter().filter(|item| says_missing(item)).map(name).collect();
+    let map: Vec<Item> = map.iter().filter(|item| !(is_open_on_missing(item) && missing.contains(&name(item)))).cloned().collect();
+    let mut maps: Vec<Vec<Item>> = vec![map.clone()];
     let mut seen: Vec<&str> = Vec::new();
     for item in map.iter().filter(|item| is_open_on_missing(item)) {
         let name = item.field.as_ref().map_or("", |field| field.name.as_str());

@@ -59,7 +59,11 @@ impl<'a> Writer<'a> {
     fn map(&mut self, items: &[Item]) -> Node {
         let mut entries: Vec<Entry> = Vec::new();
         for item in items {
-            let entry = self.item(item);
+            let mut entry = self.item(item, false);
+            if entries.iter().any(|other| other.key == entry.key) {
+                // `contains|all` with one value is `contains`, unless that key is taken
+                entry = self.item(item, true);
+            }
             if entry.key.is_empty() || entries.iter().any(|other| other.key == entry.key) {
                 let message = match entry.key.as_str() {
                     "" => "Sigma cannot express keywords beside fields in one map".to_owned(),
@@ -73,9 +77,9 @@ impl<'a> Writer<'a> {
         Node::Map(entries)
     }
 
-    fn item(&mut self, item: &Item) -> Entry {
+    fn item(&mut self, item: &Item, keep_all: bool) -> Entry {
         let field = item.field.as_ref().map(|field| self.field(field, item.span)).unwrap_or_default();
-        let several = item.values.len() > 1;
+        let several = keep_all || item.values.len() > 1;
         let modifiers =
             item.modifiers.iter().filter(|modifier| several || **modifier != Modifier::All).filter_map(|modifier| spelling(*modifier));
         let key = std::iter::once(field.as_str()).chain(modifiers).collect::<Vec<_>>().join("|");

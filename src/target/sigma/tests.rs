@@ -234,13 +234,15 @@ fn fields_stand_under_the_names_of_the_product() {
 }
 
 #[test]
-fn an_element_chosen_by_a_key_is_refused() {
+fn an_element_chosen_by_a_key_keeps_our_name() {
     let mut detection = lower(&rule("  sel: { query: x }\n  condition: sel\n"), false);
     let crate::detection::SelectionBody::Items(items) = &mut detection.selections[0].body else { panic!() };
     let field = items[0].field.as_mut().map(Arc::make_mut).expect("a field");
     field.event = crate::logsource::EventPath::parse("extra[name=Query].value").expect("a path");
-    let found = compile(&detection, Target::Sigma, templates().of(Target::Sigma), &Options::default()).expect_err("refused");
-    assert_eq!(found[0].message, "Sigma cannot express the field `query`: it is the element of `extra` whose `name` is `Query`");
+    let artefact = compile(&detection, Target::Sigma, templates().of(Target::Sigma), &Options::default()).expect("built");
+    assert_eq!(documents(&artefact.text)[0]["detection"]["sel"], yaml("{ query: x }"));
+    let assumed: Vec<&str> = artefact.fidelity.assumptions.iter().map(|assumed| assumed.message.as_str()).collect();
+    assert_eq!(assumed, ["the field `query` is mapped to `extra[name=Query].value` by a processing pipeline"]);
 }
 
 #[test]
@@ -273,9 +275,10 @@ fn texts_cannot_leave_their_place() {
         "\n---\n",
         "%x",
         " a ",
+        "a\u{fffe}b",
         "\u{feff}a",
     ] {
-        let quoted = serde_json::to_string(evil).expect("a text");
+        let quoted = serde_json::to_string(evil).expect("a text").replace('\u{fffe}', "\\ufffe");
         let spec = format!(
             "title: {quoted}\nid: {ID}\ndescription: {quoted}\nauthor: {quoted}\nfalsepositives: [{quoted}]\nx-custom: {{ {quoted}: {quoted} }}\nlogsource: {{ product: linux, definition: {quoted} }}\ndetection:\n  sel: {{ a: {quoted}, b: [{quoted}, c] }}\n  condition: sel\n"
         );
@@ -294,9 +297,36 @@ fn texts_cannot_leave_their_place() {
 
 #[test]
 fn assumptions_name_what_the_specification_leaves_open() {
-    let spec = rule("  sel: { a|re: '\\d+', b|re: '[0-9]+', c: null, d|neq: 1, e|hour: 3 }\n  kw: [text]\n  condition: sel or kw\n");
-    assert_eq!(codes(&spec), (vec![], vec!["S008", "S013", "S014", "S015", "S018"]));
-    assert_eq!(codes(&rule("  sel: { a|contains: x }\n  condition: sel\n")), (vec![], vec![]));
+    let spec = rule("  sel: { a|re: '\\d+$', b|re: '[0-9]+', c: null, d|neq: 1, e|hour: 3, f: Ä }\n  kw: [text]\n  condition: sel or kw\n");
+    assert_eq!(codes(&spec), (vec![], vec!["S008", "S013", "S013", "S015", "S018", "S019", "S020", "S021"]));
+    assert_eq!(codes(&rule("  sel: { a|fieldref|neq: b }\n  condition: sel\n")), (vec![], vec!["S013", "S014"]));
+    assert_eq!(codes(&rule("  sel: { a|contains|windash: ' -x' }\n  condition: sel\n")), (vec![], vec![]));
+}
+
+#[test]
+fn neq_holds_of_a_missing_field_in_every_reading() {
+    let found = detection_of("  sel: { a: 1, b|neq: x, b|contains|neq: y }\n  condition: sel\n");
+    assert_eq!(found["sel"], yaml("[{ a: 1, b|neq: x, b|contains|neq: y }, { a: 1, b: null }]"));
+    let found = detection_of("  sel: { a|neq: x, a: '*' }\n  other: { a|neq: null }\n  condition: sel or other\n");
+    assert_eq!(found["sel"], yaml("{ a|neq: x, a: '*' }"), "there is another item for the field");
+    assert_eq!(found["other"], yaml("{ a|neq: null }"));
+    let found = detection_of("  sel: { f|contains: [x, y], f|contains|all: [z] }\n  condition: sel\n");
+    assert_eq!(found["sel"], yaml("{ f|contains: [x, y], f|contains|all: z }"));
+    let found = detection_of("  sel: { a: [null, y], a|neq: x }\n  condition: sel\n");
+    assert_eq!(found["sel"], yaml("[{ a: null }, { a: y, a|neq: x }]"));
+    let spec = "title: T\nlogsource: { product: confluence, service: audit }\ndetection:\n  sel: { user|neq: x }\n  condition: sel\n";
+    assert_eq!(documents(&built(spec))[0]["detection"]["sel"], yaml("{ author.name|neq: x }"), "the field is always there");
+    let text = built(&rule("  sel: { a|neq: x, b|neq: y }\n  condition: sel\n"));
+    assert_eq!(built(&text), text, "a fixed point: {text}");
+}
+
+#[test]
+fn comparisons_of_parts_of_moments_become_lists() {
+    let found = detection_of("  sel: { t|hour|lt: 3, u|month|gte: 12, v|gte|day|neq: 2 }\n  condition: sel\n");
+    let days: Vec<String> = (2..=31).map(|day: i32| day.to_string()).collect();
+    assert_eq!(found["sel"][0], yaml(&format!("{{ t|hour: [0, 1, 2], u|month: 12, v|day|neq: [{}] }}", days.join(", "))));
+    let found = refused(&rule("  sel: { t|year|lt: 2020 }\n  condition: sel\n"));
+    assert_eq!(found, ["E0401: Sigma cannot express this comparison of a part of the moment in `t`"]);
 }
 
 const CORRELATION: &str = r#"title: Many Things - Failures (Base Rule)

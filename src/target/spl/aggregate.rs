@@ -97,7 +97,12 @@ impl Plan {
             let own = !sliding && !read_later && !key.name.starts_with('_') && eval_name(&key.name).as_ref() == Some(&key.name);
             let name = if own { key.name.clone() } else { writer.helper(&key.name) };
             let filled = writer.op("coalesce", &[&source, "\"\""]);
-            let filled = if key.lower { writer.op("lower", &[&filled]) } else { filled };
+            let filled = if key.lower {
+                writer.assume_lower(&key.field.name, key.span);
+                writer.op("lower", &[&filled])
+            } else {
+                filled
+            };
             let marked = writer.op("join", &["\"=\"", &filled]);
             self.prepare.push(writer.op("assign", &[&name, &marked]));
             self.keys.push(name);
@@ -345,6 +350,12 @@ fn measure(writer: &mut Writer<'_>, measure: &Measure, names: &Names) -> Option<
         });
     };
     let mut value = writer.value(argument, names)?.text;
+    // One text that is no number makes Splunk order all values as texts.
+    let ordered = matches!(measure.function, MeasureFunction::Minimum(_) | MeasureFunction::Maximum(_) | MeasureFunction::Percentile(..));
+    let typed = |field: &Field| matches!(field.kind, FieldType::Integer | FieldType::Number);
+    if ordered && matches!(&argument.kind, ExpressionKind::Field(field) if typed(field)) {
+        value = writer.op("number", &[&value]);
+    }
     if matches!(measure.function, MeasureFunction::Distinct(_)) && argument.value_type == Type::Text {
         value = writer.op("join", &["\"=\"", &value]);
     }
@@ -441,7 +452,8 @@ fn sort(aggregate: &Aggregate) -> String {
 
 /// `str(x)` for texts: otherwise those that look like numbers or addresses are ordered as such.
 fn sort_field(aggregate: &Aggregate, name: &str) -> String {
-    let numeric_key = |key: &crate::detection::GroupKey| matches!(key.field.kind, FieldType::Integer | FieldType::Number) && !key.lower;
+    let numeric_key =
+        |key: &crate::detection::GroupKey| matches!(key.field.kind, FieldType::Integer | FieldType::Number | FieldType::Any) && !key.lower;
     let text = aggregate.group_by.iter().any(|key| key.name == name && !numeric_key(key))
         || aggregate.derived.iter().any(|derived| derived.name == name && derived.expression.value_type == Type::Text)
         || aggregate.labels.iter().any(|label| label.name == name)

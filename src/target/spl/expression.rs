@@ -117,7 +117,10 @@ impl Writer<'_> {
             Function::Round => self.op("round", &[texts[0], texts.get(1).copied().unwrap_or("0")]),
             Function::Floor => self.op("floor", &[texts[0]]),
             Function::Absolute => self.op("absolute", &[texts[0]]),
-            Function::Lower => self.op("lower", &[texts[0]]),
+            Function::Lower => {
+                self.assume_lower(texts[0], arguments[0].span);
+                self.op("lower", &[texts[0]])
+            }
             Function::Greatest => self.extreme("greatest", &values),
             Function::Least => self.extreme("least", &values),
             Function::Coalesce => {

@@ -3,7 +3,7 @@
 
 use super::layout::{Fragment, Joint, inside, list};
 use super::moment;
-use super::quote::{eval_text, fold, format_number, is_canonical_number, is_numeric, regex_text};
+use super::quote::{eval_text, fold, format_number, is_numeric, is_plain, regex_text};
 use super::regex::{END, translate};
 use super::search::network_text;
 use super::writer::{Located, Writer};
@@ -333,7 +333,7 @@ impl Writer<'_> {
         self.assume(
             P002,
             predicate.span,
-            "values stand in the raw event as they are, or escaped as in JSON, and names hold no keyword".into(),
+            "values stand in the raw event as they are or escaped as in JSON, names hold no keyword, and no match reaches from one value into the next".into(),
         );
         let mut members = Vec::new();
         for test in &predicate.tests {
@@ -404,10 +404,15 @@ fn split(tests: &[ValueTest]) -> (Vec<&TextPattern>, Vec<&ValueTest>) {
     (texts, others)
 }
 
+/// Whether a text needs no escape but those of quotes and backslashes; `*` is nothing special here.
+fn is_plain_or_star(text: &str) -> bool {
+    is_plain(&text.replace('*', ""))
+}
+
 /// The text of a pattern that `=` compares as a text.
 fn equal_text(pattern: &TextPattern) -> Option<&str> {
     match pattern.shape() {
-        Shape::Equals(text) if !text.is_empty() && !is_numeric(text) && !is_canonical_number(text) => Some(text),
+        Shape::Equals(text) if !text.is_empty() && !is_numeric(text) && is_plain_or_star(text) => Some(text),
         Shape::Equals(_) | Shape::StartsWith(_) | Shape::EndsWith(_) | Shape::Contains(_) | Shape::Anything | Shape::Wildcards => None,
     }
 }

@@ -243,7 +243,7 @@ impl Writer<'_> {
         self.assume(
             P002,
             predicate.span,
-            "values stand in the raw event as they are, or escaped as in JSON, and names hold no keyword".into(),
+            "values stand in the raw event as they are or escaped as in JSON, names hold no keyword, and no match reaches from one value into the next".into(),
         );
         // Each leading wildcard goes through all indexed words: many of them cost more than one look at every event.
         if predicate.tests.len() > MOST_KEYWORDS {

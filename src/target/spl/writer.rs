@@ -90,11 +90,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Case is ignored in a text that is not ASCII.
+    /// Case is ignored in a text that has letters beyond ASCII.
     pub fn assume_folding(&mut self, name: &str, text: &str, span: Span) {
-        if !text.is_ascii() {
-            self.assume(P007, span, format!("Splunk ignores the case of the characters beyond ASCII that `{name}` is tested for"));
+        let cased = |c: char| !c.is_ascii() && (c.to_lowercase().ne([c]) || c.to_uppercase().ne([c]));
+        if text.chars().any(cased) {
+            self.assume(P007, span, format!("Splunk ignores the case of the letters beyond ASCII that `{name}` is tested for"));
         }
+    }
+
+    /// Values of the event are turned to lower case.
+    pub fn assume_lower(&mut self, name: &str, span: Span) {
+        self.assume(P007, span, format!("`lower` in Splunk turns also the letters beyond ASCII in `{name}` to lower case"));
     }
 
     /// A new field of the query's own.
@@ -271,15 +277,19 @@ impl<'a> Writer<'a> {
         let name = self.eval_field(field, span)?;
         match format {
             TimeFormat::EpochSeconds if field.platform == "_time" => Some(name),
-            TimeFormat::EpochSeconds => Some(self.op("number", &[&name])),
             TimeFormat::EpochMilliseconds => Some(self.op("divide", &[&self.op("number", &[&name]), "1000"])),
-            TimeFormat::Iso8601 => {
+            // A field that holds a time may hold it in seconds, or still as it was written.
+            TimeFormat::EpochSeconds | TimeFormat::Iso8601 => {
                 let key = format!("\u{1}{}", field.name);
                 if let Some(Some(known)) = self.located.get(&key) {
                     return Some(known.platform.clone());
                 }
                 let helper = self.helper(&format!("{}_time", field.name));
                 self.prepare.push(moment::from_iso_8601(&name, &helper));
+                if format == TimeFormat::EpochSeconds {
+                    let seconds = self.op("coalesce", &[&self.op("number", &[&name]), &helper]);
+                    self.prepare.push(self.op("assign", &[&helper, &seconds]));
+                }
                 self.located.insert(key, Some(Located { platform: helper.clone(), ..field.clone() }));
                 Some(helper)
             }
