@@ -96,7 +96,10 @@ fn mutated(random: &mut Random, text: &str, other: &str) -> String {
                 bytes = [&text.as_bytes()[..start], new.as_bytes(), &text.as_bytes()[end..]].concat();
             }
             7 => drop(bytes.splice(at..at, "é😀\u{202e}\u{0}".bytes())),
-            _ => drop(bytes.splice(at..at, [b"not ".as_slice(), b"(", b"1 of ", b"|re", b"|all", b": ", b"999999999999"][random.below(7)].iter().copied())),
+            _ => drop(bytes.splice(
+                at..at,
+                [b"not ".as_slice(), b"(", b"1 of ", b"|re", b"|all", b": ", b"999999999999"][random.below(7)].iter().copied(),
+            )),
         }
         if bytes.is_empty() {
             break;
@@ -125,7 +128,8 @@ fn survive(world: &World, templates: &Templates, text: &str) -> bool {
 
 fn survive_many(seed: u64, rounds: usize) {
     let (world, templates, mut random) = (World::new(), templates(), Random::new(seed));
-    let texts: Vec<String> = files("tests/specs/ok", "yml").iter().map(|path| source(path).text).filter(|text| text.len() < 4_000).collect();
+    let texts: Vec<String> =
+        files("tests/specs/ok", "yml").iter().map(|path| source(path).text).filter(|text| text.len() < 4_000).collect();
     let mut compiled = 0;
     for _ in 0..rounds {
         let (text, other) = (&texts[random.below(texts.len())], &texts[random.below(texts.len())]);
@@ -149,6 +153,12 @@ fn more_broken_specs_are_survived() {
 }
 
 #[test]
+#[ignore = "takes minutes; for changes of the front end"]
+fn a_great_many_broken_specs_are_survived() {
+    survive_many(3, 100_000);
+}
+
+#[test]
 fn a_sigma_rule_means_what_the_spec_means() {
     let (world, templates) = (World::new(), templates());
     let mut compared = 0;
@@ -159,7 +169,8 @@ fn a_sigma_rule_means_what_the_spec_means() {
             continue;
         }
         let options = Options { comments: false, ..Options::default() };
-        let (Outcome::Built(rule), _) = build(&detection, Target::Sigma, &templates, &options, &Acceptance { all: true, codes: Vec::new() })
+        let (Outcome::Built(rule), _) =
+            build(&detection, Target::Sigma, &templates, &options, &Acceptance { all: true, codes: Vec::new() })
         else {
             continue;
         };
@@ -243,11 +254,64 @@ fn literals(target: Target, query: &str) -> Option<(Vec<String>, String)> {
 
 /// The words that may stand outside of literals.
 const WORDS: &[&str] = &[
-    "SELECT", "FROM", "events", "WHERE", "LOGSOURCETYPENAME", "devicetype", "AND", "OR", "NOT", "starttime", "NOW", "LAST", "MINUTES", "LOWER",
-    "ILIKE", "LIKE", "MATCHES", "IMATCHES", "IN", "IS", "NULL", "sourcetype", "earliest", "latest", "name", "where", "match", "lower", "coalesce",
-    "urldecode", "in", "isnotnull", "isnull", "if", "example_log_CL", "TimeGenerated", "ago", "and", "or", "not", "contains", "startswith",
-    "endswith", "contains_cs", "startswith_cs", "endswith_cs", "regex", "matches", "tolower", "isempty", "isnotempty", "70m", "10m", "71", "4200000",
-    "600000", "0", "1",
+    "SELECT",
+    "FROM",
+    "events",
+    "WHERE",
+    "LOGSOURCETYPENAME",
+    "devicetype",
+    "AND",
+    "OR",
+    "NOT",
+    "starttime",
+    "NOW",
+    "LAST",
+    "MINUTES",
+    "LOWER",
+    "ILIKE",
+    "LIKE",
+    "MATCHES",
+    "IMATCHES",
+    "IN",
+    "IS",
+    "NULL",
+    "sourcetype",
+    "earliest",
+    "latest",
+    "name",
+    "where",
+    "match",
+    "lower",
+    "coalesce",
+    "urldecode",
+    "in",
+    "isnotnull",
+    "isnull",
+    "if",
+    "example_log_CL",
+    "TimeGenerated",
+    "ago",
+    "and",
+    "or",
+    "not",
+    "contains",
+    "startswith",
+    "endswith",
+    "contains_cs",
+    "startswith_cs",
+    "endswith_cs",
+    "regex",
+    "matches",
+    "tolower",
+    "isempty",
+    "isnotempty",
+    "70m",
+    "10m",
+    "71",
+    "4200000",
+    "600000",
+    "0",
+    "1",
 ];
 
 #[test]

@@ -98,7 +98,8 @@ impl Context<'_> {
         let is_ours = |entry: &&Entry| {
             let target = Target::from_name(&entry.target);
             let below = target.and_then(|target| entry.path.strip_prefix(target.name())).and_then(|rest| rest.strip_prefix('/'));
-            below.is_some_and(|rest| files::stays_inside(Path::new(rest))) && files::is_really_inside(&self.out.join(&entry.path), &self.out)
+            below.is_some_and(|rest| files::stays_inside(Path::new(rest)))
+                && files::is_really_inside(&self.out.join(&entry.path), &self.out)
         };
         if let Some(entry) = manifest.entries.iter().find(|entry| !is_ours(entry)) {
             let message = format!("`{}` is no path that a build writes below `{}`", entry.path, self.workspace.shown(&self.out));

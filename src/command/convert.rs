@@ -59,7 +59,8 @@ fn convert(detection: &Detection, target: Target, templates: &Templates, options
     let (artefact, notes) = match build::build(detection, target, templates, options, &acceptance).0 {
         build::Outcome::Built(artefact) | build::Outcome::NotAccepted(artefact, _) => {
             let approximations = artefact.fidelity.approximations.iter();
-            let notes = approximations.map(|deviation| Diagnostic::note(deviation.code, deviation.span, deviation.message.clone())).collect();
+            let notes =
+                approximations.map(|deviation| Diagnostic::note(deviation.code, deviation.span, deviation.message.clone())).collect();
             (Some(artefact), notes)
         }
         build::Outcome::Refused(refusals) => (None, refusals),

@@ -64,8 +64,7 @@ fn pattern_problem(problem: &Problem) -> Diagnostic {
 fn alerts(arguments: &EvalArguments, mut evaluators: Vec<Running<'_>>) -> anyhow::Result<usize> {
     // whoever sends events one by one wants to see an alert at once
     let out = io::stdout().lock();
-    let mut out: Box<dyn Write> =
-        if files::is_standard_input(&arguments.events) { Box::new(out) } else { Box::new(BufWriter::new(out)) };
+    let mut out: Box<dyn Write> = if files::is_standard_input(&arguments.events) { Box::new(out) } else { Box::new(BufWriter::new(out)) };
     let bad = if arguments.sort { sorted(arguments, &mut evaluators, &mut out)? } else { streamed(arguments, &mut evaluators, &mut out)? };
     for (_, evaluator) in evaluators {
         print(&mut out, evaluator.finish())?;
@@ -115,7 +114,9 @@ fn each(arguments: &EvalArguments, mut take: impl FnMut(&str, Map<String, Json>)
                 true => continue,
                 false => "the event has no readable time".to_owned(),
             },
-            Ok(Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_)) => "the line is not a JSON object".to_owned(),
+            Ok(Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_)) => {
+                "the line is not a JSON object".to_owned()
+            }
             Err(problem) => problem,
         };
         bad += 1;

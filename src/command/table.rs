@@ -104,5 +104,9 @@ fn totals(rows: &[Row]) -> String {
         *counts.entry(kind).or_default() += 1;
     }
     let parts: Vec<String> = counts.iter().map(|((_, name), count)| format!("{count} {name}")).collect();
-    format!("{}: {}", super::files::counted(rows.len(), "spec"), if parts.is_empty() { "nothing to build".to_owned() } else { parts.join(", ") })
+    format!(
+        "{}: {}",
+        super::files::counted(rows.len(), "spec"),
+        if parts.is_empty() { "nothing to build".to_owned() } else { parts.join(", ") }
+    )
 }

@@ -163,9 +163,8 @@ impl Workspace {
     pub fn paths(&self, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         let detections = self.detections();
         if given.is_empty() {
-            let folder = detections.context(
-                "there is no project here: name a file or folder, or begin one with `cognate new detections/my_rule.yml`",
-            )?;
+            let folder = detections
+                .context("there is no project here: name a file or folder, or begin one with `cognate new detections/my_rule.yml`")?;
             return Ok(vec![folder]);
         }
         let whole = |path: &PathBuf| self.root.as_ref().is_some_and(|root| files::absolute(path, &self.current) == *root);
