@@ -118,6 +118,8 @@ pub const OPERATORS: &[Signature] = &[
     ("different", &["columns"]),
     ("repeat_twice", &["step"]),
     ("sorted", &["columns"]),
+    ("rising", &["column"]),
+    ("falling", &["column"]),
     ("ascending", &["column"]),
     ("descending", &["column"]),
     ("empty_last", &["column"]),

@@ -4,7 +4,7 @@
 use super::absence::used_selections;
 use super::expression::{Columns, Computed, Kind, Scope, SelectionNames, unwrapped};
 use super::layout::Doc;
-use super::spelling::{name, text_literal, timespan_literal};
+use super::spelling::{name, plain_name, text_literal, timespan_literal};
 use super::writer::Writer;
 use crate::detection::{Aggregate, Condition, GroupKey, Label, Measure, MeasureFunction, SortKey, Window};
 use crate::diagnostic::{Diagnostic, E0401, K003, K004};
@@ -135,7 +135,7 @@ impl Writer<'_> {
         for index in used {
             let selection = &detection.selections[index];
             let doc = self.condition(&selection.condition, true);
-            let plain: String = selection.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            let plain = plain_name(&selection.name);
             if self.is_list_output(&doc) {
                 names.insert(index, doc.flat(self.templates));
                 continue;
@@ -185,8 +185,10 @@ impl Writer<'_> {
             }
             MeasureFunction::Count | MeasureFunction::Sum(_) | MeasureFunction::Minimum(_) | MeasureFunction::Maximum(_) => false,
         };
+        let sliding = matches!(self.detection.aggregate.as_ref().map(|aggregate| &aggregate.window), Some(Window::Sliding { .. }));
         if let Some(value) = argument.take_if(|_| counts_present) {
-            let value = if value.nullable { self.repeatable_as(&format!("_value_{}", measure.name), value) } else { value };
+            let twice = value.is_repeated() && !sliding;
+            let value = if twice { self.repeatable_as(&format!("_value_{}", measure.name), value) } else { value };
             filter = Doc::all([filter, self.is_present(&value)]);
             argument = Some(value.known());
         }
@@ -466,8 +468,7 @@ impl Writer<'_> {
         let (holds, again) = (self.fresh("_holds"), self.fresh("_again"));
         let keys = self.joined_keys.clone();
         pieces.rows.push(self.op("extend", &[&holds, &condition.lines(self.templates, 4)]));
-        let order: Vec<String> =
-            keys.iter().map(String::as_str).chain(["window_end"]).map(|column| self.op("ascending", &[column])).collect();
+        let order: Vec<String> = keys.iter().map(String::as_str).chain(["window_end"]).map(|column| self.op("rising", &[column])).collect();
         pieces.rows.push(self.op("sorted", &[&order.join(", ")]));
         let mut parts = vec![Doc::leaf(self.op("previous", &[&holds]))];
         parts.extend(keys.iter().map(|key| Doc::leaf(self.op("equals_cased", &[&self.op("previous", &[key]), key]))));
@@ -515,7 +516,13 @@ impl Writer<'_> {
             Kind::Texts => self.op("text_of", &[column]),
             Kind::Whole | Kind::Real | Kind::Text | Kind::Moment | Kind::Span => column.to_owned(),
         };
-        let direction = if descending { "descending" } else { "ascending" };
+        let never_null = kind == Kind::Text || matches!(column, "window_start" | "window_end");
+        let direction = match (never_null, descending) {
+            (true, false) => "rising",
+            (true, true) => "falling",
+            (false, false) => "ascending",
+            (false, true) => "descending",
+        };
         let sorted = self.op(direction, &[&value]);
         if kind == Kind::Text && !descending { vec![self.op("empty_last", &[column]), sorted] } else { vec![sorted] }
     }

@@ -102,7 +102,7 @@ impl Writer<'_> {
         }
         let chosen = item.chosen.iter().map(|chosen| Doc::leaf(chosen.clone()));
         let doc = Doc::Call("some_element", Box::new(Doc::all(chosen.chain([passes]))));
-        Doc::leaf(self.list_output(item.list, "_hit", doc))
+        Doc::leaf(self.list_output(item.list, &format!("_any_{}", item.field), doc))
     }
 
     /// Alternatives that together say: the value passes one of the tests.

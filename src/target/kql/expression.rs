@@ -384,7 +384,7 @@ impl Writer<'_> {
                 let chosen = Doc::all(item.chosen.iter().map(|chosen| Doc::leaf(chosen.clone())).chain([present]));
                 let operator = if field.list { "fetch_elements" } else { "fetch_element" };
                 let fetch = Doc::leaf(self.op(operator, &[&item.operand.raw, &chosen.flat(self.templates)]));
-                let raw = self.list_output(item.list, "_fetched", fetch);
+                let raw = self.list_output(item.list, &format!("_{}", item.field), fetch);
                 Some(Operand { raw, ..item.operand })
             }
         }
@@ -495,6 +495,11 @@ impl Computed {
     /// The same where it is known to be there.
     pub fn known(self) -> Self {
         Self { nullable: false, ..self }
+    }
+
+    /// Whether a test for presence repeats the whole value.
+    pub fn is_repeated(&self) -> bool {
+        self.nullable && self.presence.is_none() && !self.simple
     }
 
     /// Whether its '' comes from an event's text column.

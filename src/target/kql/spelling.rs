@@ -30,12 +30,22 @@ const RESERVED: &[&str] = &[
 /// A text literal: `"…"` with escapes.
 pub fn text_literal(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
+    let forbidden = looks_forbidden(text);
     literal.push('"');
     for character in text.chars() {
-        push_escaped(&mut literal, character);
+        match character {
+            '*' if forbidden => literal.push_str("\\u002a"),
+            character => push_escaped(&mut literal, character),
+        }
     }
     literal.push('"');
     literal
+}
+
+/// Whether a literal could hold `search *` or `union *`, which Sentinel does not allow anywhere in a rule's text.
+fn looks_forbidden(text: &str) -> bool {
+    let words = text.contains('*').then(|| text.to_ascii_lowercase());
+    words.is_some_and(|text| text.contains("search") || text.contains("union"))
 }
 
 fn push_escaped(literal: &mut String, character: char) {
@@ -57,7 +67,8 @@ fn needs_code(character: char) -> bool {
 
 /// A regular expression literal: verbatim, unless it holds characters that cannot stand in a verbatim literal.
 pub fn regex_literal(pattern: &str) -> String {
-    if pattern.chars().any(needs_code) { text_literal(pattern) } else { format!("@\"{}\"", pattern.replace('"', "\"\"")) }
+    let plain = !looks_forbidden(pattern) && !pattern.chars().any(needs_code);
+    if !plain { text_literal(pattern) } else { format!("@\"{}\"", pattern.replace('"', "\"\"")) }
 }
 
 /// A text as a piece of a regular expression that matches just this text.
@@ -91,7 +102,13 @@ pub fn timespan_literal(milliseconds: i64) -> String {
 
 /// A number literal; whole numbers without a point.
 pub fn number_literal(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value}") }
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        format!("{value:.0}")
+    } else if value.abs() < 1e15 {
+        format!("{value}")
+    } else {
+        format!("{value:e}")
+    }
 }
 
 /// A name as it stands in a query: bare, or in brackets. `None` if KQL cannot have such a name.
@@ -114,6 +131,11 @@ fn is_plain(name: &str) -> bool {
 /// A member of a dynamic value: `.a`, or `["a b"]`.
 pub fn member(name: &str) -> String {
     if is_plain(name) { format!(".{name}") } else { format!("[{}]", text_literal(name)) }
+}
+
+/// A name made of letters, digits and `_`, as a part of helper columns' names.
+pub fn plain_name(name: &str) -> String {
+    name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }
 
 /// Lower case, character by character.
@@ -240,6 +262,9 @@ mod tests {
         assert_eq!(text_literal("a\"b\nc\u{1}\u{202e}é"), "\"a\\\"b\\nc\\u0001\\u202eé\"");
         assert_eq!(regex_literal("a\"b\\d"), "@\"a\"\"b\\d\"");
         assert_eq!(regex_literal("a\nb\\d"), r#""a\nb\\d""#);
+        assert_eq!(text_literal("a*b"), "\"a*b\"");
+        assert_eq!(text_literal("union *"), r#""union \u002a""#);
+        assert_eq!(regex_literal(r"search\s*x"), r#""search\\s\u002ax""#);
         assert_eq!(regex_escape("a.b\n\u{1}-#"), r"a\.b\n\x{1}-#");
     }
 

@@ -1,7 +1,7 @@
 //! A field's binding → the fragment that reads it, and what is known of that fragment's type.
 //! The only file that knows where fields stand on the platform.
 
-use super::spelling::{member, name, regex_literal, text_literal};
+use super::spelling::{member, name, plain_name, regex_literal, text_literal};
 use super::writer::Writer;
 use crate::diagnostic::{Diagnostic, E0401, E0403};
 use crate::logsource::{Binding, ColumnType, Field, FieldType, Place, TimeFormat};
@@ -63,6 +63,8 @@ pub struct Item {
     pub operand: Operand,
     /// The condition that chooses the elements.
     pub chosen: Option<String>,
+    /// The field, as a part of names.
+    pub field: String,
 }
 
 /// The binding of a field; an open log source's field stands for itself.
@@ -104,12 +106,22 @@ impl Writer<'_> {
                 match (field.list, kind) {
                     (true, ColumnType::Dynamic) => {
                         let list = self.list(&column, None);
-                        Located::Item(Item { list, operand: operand(self.item_name(list), Stored::Json), chosen: None })
+                        Located::Item(Item {
+                            list,
+                            operand: operand(self.item_name(list), Stored::Json),
+                            chosen: None,
+                            field: plain_name(&field.name),
+                        })
                     }
                     (true, ColumnType::Text | ColumnType::Address) => {
                         let json = json_of(self, &column);
                         let list = self.list(&json, Some(&column));
-                        Located::Item(Item { list, operand: operand(self.item_name(list), Stored::Json), chosen: None })
+                        Located::Item(Item {
+                            list,
+                            operand: operand(self.item_name(list), Stored::Json),
+                            chosen: None,
+                            field: plain_name(&field.name),
+                        })
                     }
                     (_, kind) => Located::Row(operand(column, stored(*kind))),
                 }
@@ -119,7 +131,7 @@ impl Writer<'_> {
                 if field.list {
                     let list = self.json_list(column, *text, span)?;
                     let value = format!("{}{path}", self.item_name(list));
-                    Located::Item(Item { list, operand: operand(value, Stored::Json), chosen: None })
+                    Located::Item(Item { list, operand: operand(value, Stored::Json), chosen: None, field: plain_name(&field.name) })
                 } else {
                     let name = self.column_name(column, span)?;
                     let whole = if *text { json_of(self, &name) } else { name };
@@ -132,7 +144,7 @@ impl Writer<'_> {
                 let key = self.op("text_of", &[&format!("{item}{}", member(key))]);
                 let chosen = self.equals_ignoring_case(&key, equals);
                 let operand = operand(format!("{item}{}", member(value)), Stored::Json);
-                Located::Item(Item { list, operand, chosen: Some(chosen) })
+                Located::Item(Item { list, operand, chosen: Some(chosen), field: plain_name(&field.name) })
             }
         })
     }
