@@ -449,10 +449,10 @@ fn plain(segments: &[Segment], modifier: &str) -> Result<String, String> {
 /// Why a pattern is none. Compiling is left out where it cannot tell more than parsing: only counted repetitions can make
 /// a pattern too large.
 fn unreadable(whole: &str, plain: Option<&regex_syntax::Error>) -> Option<String> {
-    if plain.is_some() || whole.contains('{') {
-        if let Err(error) = fancy_regex::Regex::new(whole) {
-            return Some(first_line(&error.to_string()));
-        }
+    if (plain.is_some() || whole.contains('{'))
+        && let Err(error) = fancy_regex::Regex::new(whole)
+    {
+        return Some(first_line(&error.to_string()));
     }
     match plain {
         Some(regex_syntax::Error::Parse(error)) if is_slip(error.kind()) => Some(error.kind().to_string()),
