@@ -153,6 +153,12 @@ fn more_broken_specs_are_survived() {
 }
 
 #[test]
+#[ignore = "takes minutes; for changes of the front end"]
+fn a_great_many_broken_specs_are_survived() {
+    survive_many(3, 100_000);
+}
+
+#[test]
 fn a_sigma_rule_means_what_the_spec_means() {
     let (world, templates) = (World::new(), templates());
     let mut compared = 0;
