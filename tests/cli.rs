@@ -52,8 +52,8 @@ impl Scratch {
     /// A project with the specs `jira/one` and `jira/two`.
     fn project() -> Scratch {
         let scratch = Scratch::new();
-        scratch.write("detections/jira/one.yml", &spec(1));
-        scratch.write("detections/jira/two.yml", &spec(2));
+        scratch.write("detections/jira/one.yml", spec(1));
+        scratch.write("detections/jira/two.yml", spec(2));
         scratch
     }
 
@@ -424,7 +424,7 @@ fn as_nobody<const N: usize>(scratch: &Scratch, arguments: [&str; N]) -> Option<
 fn what_cannot_be_read_stops_nothing_else() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = Scratch::project();
-    let forbid = |path: &str| fs::set_permissions(scratch.path(path), fs::Permissions::from_mode(0)).expect("ours");
+    let forbid = |path: &str| fs::set_permissions(scratch.path(path), fs::Permissions::from_mode(0o000)).expect("ours");
     let Some(mut build) = as_nobody(&scratch, ["build"]) else { return };
     forbid("detections/jira/one.yml");
     said(&mut build).code(2).err_has("E0008").err_has("--> detections/jira/one.yml").err_has("1 file could not be read");
