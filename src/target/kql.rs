@@ -10,6 +10,8 @@ mod expression;
 mod layout;
 mod schema;
 mod spelling;
+#[cfg(test)]
+mod tests;
 mod value;
 mod writer;
 

@@ -67,9 +67,12 @@ impl Writer<'_> {
         let Some(located) = self.locate(field, span) else { return Doc::never() };
         let (relations, plain): (Vec<&ValueTest>, Vec<&ValueTest>) =
             predicate.tests.iter().partition(|test| matches!(test, ValueTest::Field(_)));
-        let strict = strict || predicate.tests.len() > 1;
         let mut parts = match &located {
-            Located::Row(operand) => self.tests(operand, &plain, strict, span),
+            Located::Row(operand) => {
+                let parts = self.tests(operand, &plain, strict, span);
+                let alternatives = parts.len() + relations.len() > 1;
+                if alternatives && !strict { self.tests(operand, &plain, true, span) } else { parts }
+            }
             Located::Item(item) => self.item_tests(item, &plain, span),
         };
         for test in relations {

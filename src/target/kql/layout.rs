@@ -91,6 +91,8 @@ impl Doc {
             Doc::never()
         } else if inner.is_never() {
             Doc::always()
+        } else if let Doc::Call("negation", inner) = inner {
+            *inner
         } else {
             Doc::Call("negation", Box::new(inner))
         }
