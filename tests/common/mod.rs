@@ -130,7 +130,7 @@ pub fn outputs(detection: &Detection, templates: &Templates) -> String {
                 let _ = writeln!(text, "--- {name}: skipped: {reason}\n");
             }
             Outcome::Refused(problems) => {
-                let _ = writeln!(text, "--- {name}: refused\n{}", problems.iter().map(|problem| line(problem)).collect::<String>());
+                let _ = writeln!(text, "--- {name}: refused\n{}", problems.iter().map(line).collect::<String>());
             }
         }
         text.extend(unneeded.iter().map(line));
