@@ -12,7 +12,7 @@ use crate::detection::{Column, Condition, Detection, Exclusion, Formula, Quantit
 use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0215, E0306, E0308, W0203, did_you_mean};
 use crate::logsource::{LogSource, LogSourceId};
 use crate::source::{Source, Span, Spanned};
-use crate::spec::{Body, ListBlock, Spec};
+use crate::spec::{Body, ListBlock, Spec, WindowBlock};
 use crate::yaml::{Number, Value};
 use std::sync::Arc;
 
@@ -304,23 +304,30 @@ impl Lowering<'_, '_> {
     }
 
     fn schedule(&mut self) -> Schedule {
-        let window = match self.spec.aggregate.as_ref().and_then(|aggregate| aggregate.window.as_ref()) {
-            Some(crate::spec::WindowBlock::Tumbling(length) | crate::spec::WindowBlock::Sliding(length, _)) => *length,
-            Some(crate::spec::WindowBlock::Lookback) | None => 0,
-        };
         let block = self.spec.schedule.as_ref();
         let every = block.map_or(DEFAULT_EVERY, |block| block.every);
         let delay = block.and_then(|block| block.delay).unwrap_or(DEFAULT_DELAY);
+        let needed = every + self.reach();
         let lookback = block.and_then(|block| block.lookback.as_ref());
         if let Some(written) = lookback
-            && written.value < window + every
+            && written.value < needed
         {
-            let message = "the lookback is shorter than window + every: some windows would never be seen whole";
-            let help = format!("write at least {}", duration_text(window + every));
+            let message = "the lookback is too short: a run would not see every window that it reports whole";
+            let help = format!("write at least {}, or leave it out", duration_text(needed));
             self.diagnostics.push(Diagnostic::error(E0308, written.span, message).help(help));
         }
-        let lookback = lookback.map_or(window + every, |written| written.value);
+        let lookback = lookback.map_or(needed, |written| written.value);
         Schedule { every, lookback, delay, written: block.is_some() }
+    }
+
+    /// How far before an alert its events may be. A sliding window that alerts when its condition begins to hold also
+    /// needs the window of the instant before.
+    fn reach(&self) -> i64 {
+        match self.spec.aggregate.as_ref().and_then(|aggregate| aggregate.window.as_ref()) {
+            Some(WindowBlock::Tumbling(length) | WindowBlock::Sliding(length, Some(_))) => *length,
+            Some(WindowBlock::Sliding(length, None)) => 2 * *length,
+            Some(WindowBlock::Lookback) | None => 0,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! (they stand in the manifest) are ever removed.
 
 use super::manifest::{Entry, Manifest};
+use super::repeats::Repeats;
 use super::table;
 use super::workspace::{self, Workspace};
 use super::{BuildArguments, Outcome, Problems, files};
@@ -69,14 +70,17 @@ pub(super) fn run(arguments: &BuildArguments) -> Outcome {
     let context = Context { arguments, workspace: &workspace, templates: &templates, paths, targets: targets(arguments), out };
     let manifest = context.manifest()?;
     let specs = workspace.specs(&arguments.paths)?;
-    let results = context.compile(&specs);
+    let mut results = context.compile(&specs);
+    let good = !super::has_errors(results.problems.iter().flat_map(|(_, problems)| problems));
+    let mut repeats = Repeats::default();
+    results.problems.iter_mut().for_each(|(_, problems)| repeats.shorten(problems));
     super::report_errors(&results.problems);
+    files::print_error(&repeats.summary());
     let changed = if arguments.check { context.differences(&manifest, &results)? } else { context.write(&manifest, &results)? };
     for path in results.stale.iter().map(|path| context.out.join(path)).filter(|path| path.exists()) {
         files::print_error(&format!("stale: {} was not built again\n", workspace.shown(&path)));
     }
     files::print(&table::text(&results.rows, &context.targets))?;
-    let good = !super::has_errors(results.problems.iter().flat_map(|(_, problems)| problems));
     workspace.finish(good && !(arguments.check && changed))
 }
 
@@ -131,7 +135,9 @@ impl Context<'_> {
 
     fn spec(&self, path: &Path, results: &mut Results) {
         let understood = self.workspace.understand(path);
-        results.detections.extend(understood.detection.clone());
+        if self.workspace.has_site() {
+            results.detections.extend(understood.detection.clone());
+        }
         let (source, detection, diagnostics) = understood.strict();
         let (shown, name) = (source.path.clone(), self.workspace.name_of(path, &self.paths));
         results.specs.insert(shown.clone());

@@ -25,7 +25,9 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
     let mut detections = Vec::new();
     for path in &specs {
         let understood = workspace.understand(path);
-        detections.extend(understood.detection.clone());
+        if workspace.has_site() {
+            detections.extend(understood.detection.clone());
+        }
         let (source, detection, diagnostics) = understood.strict();
         let mut problems = diagnostics.sorted();
         if let Some(detection) = detection {

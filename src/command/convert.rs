@@ -1,5 +1,6 @@
 //! `cognate convert`: specs or Sigma rules to one target's queries, on standard output or into a folder.
 
+use super::repeats::Repeats;
 use super::workspace::{self, Workspace};
 use super::{ConvertArguments, Outcome, files};
 use crate::build::{self, Acceptance, place_at_title};
@@ -30,8 +31,8 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
         return Ok(false);
     }
     let range = arguments.lookback.map_or(Range::Scheduled, Range::Hunt);
-    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range, ..Options::default() };
-    let (mut good, mut output) = (true, Output::default());
+    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range };
+    let (mut good, mut output, mut repeats) = (true, Output::default(), Repeats::default());
     for path in workspace.specs(input)? {
         let (source, detection, mut problems) = workspace.understand(&path).lenient();
         if let Some(detection) = detection {
@@ -45,8 +46,10 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
         if arguments.quiet {
             problems.retain(|problem| problem.severity == Severity::Error);
         }
+        repeats.shorten(&mut problems);
         super::report_errors(&[(source, problems)]);
     }
+    files::print_error(&repeats.summary());
     if let Some(folder) = arguments.out.as_ref().filter(|_| !arguments.quiet) {
         files::print_error(&format!("wrote {} to {}\n", files::counted(output.written.len(), "file"), files::shown(folder)));
     }

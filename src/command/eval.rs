@@ -103,8 +103,8 @@ fn each(arguments: &EvalArguments, mut take: impl FnMut(&str, Map<String, Json>)
         if line.is_empty() {
             break;
         }
-        let text = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&line);
-        if text.iter().all(u8::is_ascii_whitespace) {
+        let text = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&line).trim_ascii_end();
+        if text.is_empty() {
             continue;
         }
         let place = format!("{name}:{number}");

@@ -60,7 +60,10 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(visible) {
         let entry = entry.map_err(|error| {
             let place = shown(error.path().unwrap_or(folder));
-            anyhow::Error::new(io::Error::from(error)).context(format!("cannot read the folder `{place}`"))
+            match error.io_error() {
+                Some(error) => anyhow::anyhow!("cannot read the folder `{place}`: {error}"),
+                None => anyhow::anyhow!("cannot read the folder `{place}`"),
+            }
         })?;
         let is_spec = matches!(entry.path().extension().and_then(OsStr::to_str), Some("yml" | "yaml"));
         if entry.path_is_symlink() && entry.depth() > 0 {
@@ -74,24 +77,30 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads a text under the name by which it is shown. A file that is too large or not UTF-8 is a problem of the content,
-/// one that cannot be read at all is `E0008`.
-pub fn read(path: &Path, name: &str) -> Result<Source, (Source, Diagnostic)> {
-    let wrong = |diagnostic: Diagnostic| (Source::new(name, ""), diagnostic);
-    let bytes = bytes(path).map_err(|error| {
-        let help = "see that it exists and that you may read it";
-        wrong(Diagnostic::error(E0008, Span::default(), format!("the file cannot be read: {error}")).help(help))
-    })?;
-    if bytes.len() > MAX_BYTES {
-        let message = format!("the file has more than {MAX_BYTES} bytes, which is the limit");
-        return Err(wrong(Diagnostic::error(E0001, Span::default(), message)));
+/// Reads a text under the name by which it is shown, and says why it cannot be used. A file that is too large or not
+/// UTF-8 is a problem of the content, one that cannot be read at all is `E0008`.
+pub fn read(path: &Path, name: &str) -> (Source, Option<Diagnostic>) {
+    let unusable = |diagnostic: Diagnostic| (Source::new(name, ""), Some(diagnostic));
+    let bytes = match bytes(path) {
+        Ok(bytes) if bytes.len() <= MAX_BYTES => bytes,
+        Ok(_) => {
+            let message = format!("the file has more than {MAX_BYTES} bytes, which is the limit");
+            return unusable(Diagnostic::error(E0001, Span::default(), message));
+        }
+        Err(error) => {
+            let help = "see that it exists and that you may read it";
+            return unusable(Diagnostic::error(E0008, Span::default(), format!("the file cannot be read: {error}")).help(help));
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => (Source::new(name, text), None),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
+            let message = format!("the file is not UTF-8 (byte {at})");
+            (Source::new(name, text), Some(Diagnostic::error(E0002, Span::new(at, at), message).help("save it as UTF-8")))
+        }
     }
-    String::from_utf8(bytes).map(|text| Source::new(name, text)).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let text = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
-        let message = format!("the file is not UTF-8 (byte {at})");
-        (Source::new(name, text), Diagnostic::error(E0002, Span::new(at, at), message).help("save it as UTF-8"))
-    })
 }
 
 /// What a file holds, at most one byte more than a text may have.

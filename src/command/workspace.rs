@@ -91,7 +91,7 @@ impl Workspace {
         };
         workspace.read_log_sources()?;
         if let Some(path) = &common.site {
-            workspace.read_site(path);
+            workspace.read_site(path)?;
         }
         Ok(workspace)
     }
@@ -101,38 +101,35 @@ impl Workspace {
         let mut sources = Vec::new();
         for path in files::specs(&[folder])? {
             match self.read(&path) {
-                Ok(source) => sources.push(source),
-                Err((source, problem)) => self.problems.push((source, vec![problem])),
+                (source, None) => sources.push(source),
+                (source, Some(problem)) => self.problems.push((source, vec![problem])),
             }
         }
         self.log_sources = std::mem::replace(&mut self.log_sources, LogSources::built_in()).with(sources);
         Ok(())
     }
 
-    fn read_site(&mut self, path: &Path) {
+    fn read_site(&mut self, path: &Path) -> anyhow::Result<()> {
         let mut diagnostics = Diagnostics::new();
-        let source = match self.read(path) {
-            Ok(source) => {
-                self.site = Site::read(&source, &self.log_sources, &mut diagnostics);
-                source
-            }
-            Err((source, diagnostic)) => {
-                diagnostics.push(diagnostic);
-                source
-            }
-        };
+        let (source, problem) = self.read(path);
+        match problem {
+            None => self.site = Site::read(&source, &self.log_sources, &mut diagnostics),
+            Some(problem) if problem.code == E0008 => bail!("the site file `{}`: {}", files::shown(path), problem.message),
+            Some(problem) => diagnostics.push(problem),
+        }
         if !diagnostics.is_empty() {
             self.problems.push((source, diagnostics.sorted()));
         }
+        Ok(())
     }
 
     /// Reads a file; one that cannot be read is remembered for the end.
-    fn read(&self, path: &Path) -> Result<Source, (Source, Diagnostic)> {
-        let read = files::read(path, &self.shown(path));
-        if read.as_ref().is_err_and(|(_, problem)| problem.code == E0008) {
+    fn read(&self, path: &Path) -> (Source, Option<Diagnostic>) {
+        let (source, problem) = files::read(path, &self.shown(path));
+        if problem.as_ref().is_some_and(|problem| problem.code == E0008) {
             self.unreadable.set(self.unreadable.get() + 1);
         }
-        read
+        (source, problem)
     }
 
     /// The result of a command: files that could not be read are no matter of content.
@@ -154,9 +151,14 @@ impl Workspace {
         root.and_then(below).or_else(|| below(&self.current)).unwrap_or_else(|| files::shown(path))
     }
 
-    /// Where a path of [`Workspace::shown`] is.
+    /// Where a path of [`Workspace::shown`] is; as short as the current folder allows, because messages name it.
     pub fn place(&self, shown: &str) -> PathBuf {
-        self.root.as_ref().unwrap_or(&self.current).join(shown)
+        let whole = self.root.as_ref().unwrap_or(&self.current).join(shown);
+        match whole.strip_prefix(&self.current) {
+            Ok(rest) if rest.as_os_str().is_empty() => PathBuf::from("."),
+            Ok(rest) => rest.to_path_buf(),
+            Err(_) => whole,
+        }
     }
 
     /// The paths to work on: the given ones, or the project's detections, which also stand for the project's folder.
@@ -199,25 +201,29 @@ impl Workspace {
 
     /// The project's folder of specs.
     pub fn detections(&self) -> Option<PathBuf> {
-        self.root.as_ref().map(|root| root.join("detections")).filter(|folder| folder.is_dir())
+        self.root.as_ref().map(|_| self.place("detections")).filter(|folder| folder.is_dir())
     }
 
     /// The project's folder of log sources.
     pub fn log_sources_folder(&self) -> Option<PathBuf> {
-        self.root.as_ref().map(|root| root.join("logsources")).filter(|folder| folder.is_dir())
+        self.root.as_ref().map(|_| self.place("logsources")).filter(|folder| folder.is_dir())
     }
 
     /// Whether a file is one of the project's log sources.
     pub fn is_log_source(&self, path: &Path) -> bool {
-        self.log_sources_folder().is_some_and(|folder| files::absolute(path, &self.current).starts_with(folder))
+        let whole = |path: &Path| files::absolute(path, &self.current);
+        self.log_sources_folder().is_some_and(|folder| whole(path).starts_with(whole(&folder)))
     }
 
     /// A spec's name in `out/`: its path below the project's detections, else below the given folder, without extension.
     pub fn name_of(&self, path: &Path, given: &[PathBuf]) -> String {
         let whole = files::absolute(path, &self.current);
-        let below = |folder: PathBuf| whole.strip_prefix(folder).ok().filter(|rest| !rest.as_os_str().is_empty());
-        let relative = self.detections().and_then(below);
-        let relative = relative.or_else(|| given.iter().find_map(|folder| below(files::absolute(folder, &self.current))));
+        let below = |folder: &PathBuf| {
+            let rest = whole.strip_prefix(files::absolute(folder, &self.current)).ok();
+            rest.filter(|rest| !rest.as_os_str().is_empty())
+        };
+        let relative = self.detections().as_ref().and_then(below);
+        let relative = relative.or_else(|| given.iter().find_map(below));
         let relative = relative.or_else(|| whole.file_name().map(Path::new)).unwrap_or(path);
         files::shown(&relative.with_extension(""))
     }
@@ -232,6 +238,11 @@ impl Workspace {
             let message = format!("the id {id} is also that of {first}");
             Diagnostic::error(E0107, detection.metadata.id_span, message).help("every rule needs an id of its own; `cognate new` makes one")
         })
+    }
+
+    /// Whether a site file is in use.
+    pub fn has_site(&self) -> bool {
+        self.site.is_some()
     }
 
     /// The site's AQL limit.
@@ -258,24 +269,21 @@ impl Workspace {
 
     /// Reads a spec file.
     pub fn understand(&self, path: &Path) -> Understood {
-        match self.read(path) {
-            Ok(source) => {
-                self.broken.borrow_mut().clear();
-                let (detection, mut diagnostics) = understand(&source, self);
-                let broken = self.broken.borrow();
-                for name in broken.iter() {
-                    let span = detection.as_ref().map(|detection| detection.metadata.title.span).unwrap_or_default();
-                    let message = format!("the file that describes the log source `{name}` has errors");
-                    diagnostics.push(Diagnostic::error(E0701, span, message).help("`cognate check` shows them"));
-                }
-                Understood { source, detection: detection.filter(|_| broken.is_empty()), diagnostics }
-            }
-            Err((source, diagnostic)) => {
-                let mut diagnostics = Diagnostics::new();
-                diagnostics.push(diagnostic);
-                Understood { source, detection: None, diagnostics }
-            }
+        let (source, problem) = self.read(path);
+        if let Some(problem) = problem {
+            let mut diagnostics = Diagnostics::new();
+            diagnostics.push(problem);
+            return Understood { source, detection: None, diagnostics };
         }
+        self.broken.borrow_mut().clear();
+        let (detection, mut diagnostics) = understand(&source, self);
+        let broken = self.broken.borrow();
+        for name in broken.iter() {
+            let span = detection.as_ref().map(|detection| detection.metadata.title.span).unwrap_or_default();
+            let message = format!("the file that describes the log source `{name}` has errors");
+            diagnostics.push(Diagnostic::error(E0701, span, message).help("`cognate check` shows them"));
+        }
+        Understood { source, detection: detection.filter(|_| broken.is_empty()), diagnostics }
     }
 }
 
@@ -298,7 +306,10 @@ impl Surroundings for Workspace {
             if !files::stays_inside(Path::new(path)) {
                 return Err("the path leaves the project".to_owned());
             }
-            let source = files::read(&self.lists_folder.join(path), path).map_err(|(_, problem)| problem.message)?;
+            let (source, problem) = files::read(&self.lists_folder.join(path), path);
+            if let Some(problem) = problem {
+                return Err(problem.message);
+            }
             let values = list_values(&source.text);
             if values.is_empty() { Err("it is empty".to_owned()) } else { Ok(values) }
         };
@@ -352,6 +363,9 @@ pub fn templates(common: &Common) -> anyhow::Result<Result<Templates, Problems>>
 }
 
 fn override_templates(folder: &Path, sources: &mut BTreeMap<String, Source>) -> anyhow::Result<()> {
+    if !folder.is_dir() {
+        bail!("there is no folder `{}` with templates", files::shown(folder));
+    }
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot read the folder `{}`", files::shown(folder)))?;
         if entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "j2") {
@@ -362,7 +376,10 @@ fn override_templates(folder: &Path, sources: &mut BTreeMap<String, Source>) -> 
                 bail!("`{}` replaces no template; {help}", files::shown(entry.path()));
             }
             let shown = files::shown(entry.path());
-            let source = files::read(entry.path(), &shown).map_err(|(_, problem)| anyhow::anyhow!("`{shown}`: {}", problem.message))?;
+            let (source, problem) = files::read(entry.path(), &shown);
+            if let Some(problem) = problem {
+                bail!("`{shown}`: {}", problem.message);
+            }
             sources.insert(name, source);
         }
     }

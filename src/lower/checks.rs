@@ -2,7 +2,7 @@
 //! tokens and keys that name no column.
 
 use crate::detection::{Condition, Detection, Formula, Predicate, Shape, Subject, ValueTest};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0309, W0201, W0202, W0204, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0309, W0201, W0202, W0204, W0207, did_you_mean};
 use crate::expression::parse::{Written, WrittenKind};
 use crate::expression::{Expression, ExpressionKind};
 use crate::logsource::Field;
@@ -15,6 +15,10 @@ use std::sync::Arc;
 pub(super) fn check(source: &Source, spec: &Spec, detection: &Detection, diagnostics: &mut Diagnostics) {
     unused_selections(detection, diagnostics);
     unused_lists_and_parameters(spec, diagnostics);
+    if let (Some(_), Some(first)) = (&spec.aggregate, spec.fields.first()) {
+        let message = "`fields` has no effect beside `aggregate`: its rows show group keys, measures, derived columns and labels";
+        diagnostics.push(Diagnostic::warning(W0207, first.span, message).help("add a measure such as `values(field)`, or remove `fields`"));
+    }
     let outputs = outputs(source, detection, diagnostics);
     missing_fields(detection, &outputs, diagnostics);
 }

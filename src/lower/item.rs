@@ -397,16 +397,9 @@ impl Plan {
         let (ignore_case, multiline, dot_all) = self.flags;
         let test = RegexTest { pattern: pattern.to_owned(), ignore_case, multiline, dot_all, fancy: false };
         let whole = format!("{}{pattern}", test.flags());
-        if let Err(error) = fancy_regex::Regex::new(&whole) {
-            let message = format!("this regular expression cannot be read: {}", first_line(&error.to_string()));
-            lowering.diagnostics.push(Diagnostic::error(E0211, span, message).help("patterns follow the syntax in docs/semantics.md"));
-            return None;
-        }
         let plain = regex_syntax::Parser::new().parse(&whole);
-        if let Err(regex_syntax::Error::Parse(error)) = &plain
-            && is_slip(error.kind())
-        {
-            let message = format!("this regular expression cannot be read: {}", error.kind());
+        if let Some(why) = unreadable(&whole, plain.as_ref().err()) {
+            let message = format!("this regular expression cannot be read: {why}");
             lowering.diagnostics.push(Diagnostic::error(E0211, span, message).help("patterns follow the syntax in docs/semantics.md"));
             return None;
         }
@@ -450,6 +443,20 @@ fn plain(segments: &[Segment], modifier: &str) -> Result<String, String> {
         [] => Ok(String::new()),
         [Segment::Literal(text)] => Ok(text.clone()),
         _ => Err(format!("`{modifier}` cannot encode a text with wildcards")),
+    }
+}
+
+/// Why a pattern is none. Compiling is left out where it cannot tell more than parsing: only counted repetitions can make
+/// a pattern too large.
+fn unreadable(whole: &str, plain: Option<&regex_syntax::Error>) -> Option<String> {
+    if (plain.is_some() || whole.contains('{'))
+        && let Err(error) = fancy_regex::Regex::new(whole)
+    {
+        return Some(first_line(&error.to_string()));
+    }
+    match plain {
+        Some(regex_syntax::Error::Parse(error)) if is_slip(error.kind()) => Some(error.kind().to_string()),
+        Some(_) | None => None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::random::Random;
 use cognate::detection::{Condition, Detection, Predicate, Segment, Subject, ValueTest};
-use cognate::evaluate::{Event, holds};
+use cognate::evaluate::Event;
+use cognate::evaluate::condition::Matcher;
 use cognate::logsource::LogSource;
 use serde_json::{Map, Value, json};
 
@@ -13,17 +14,18 @@ pub fn difference(a: &Detection, b: &Detection, rounds: usize) -> Option<Map<Str
     a.condition.predicates(&mut |predicate| predicates.push(predicate.clone()));
     let values = values(&predicates);
     let names = names(&predicates);
-    (0..rounds).map(|_| event(&mut random, &names, &values)).find(|event| matches(a, event) != matches(b, event))
+    let matcher = |detection: &Detection| Matcher::new(&detection.condition, &detection.log_source).expect("a condition to evaluate");
+    let (a, b) = (matcher(a), matcher(b));
+    let matches = |matcher: &Matcher, fields: &Map<String, Value>| matcher.holds(&Event { time: NOW, fields });
+    (0..rounds).map(|_| event(&mut random, &names, &values)).find(|event| matches(&a, event) != matches(&b, event))
 }
 
-fn matches(detection: &Detection, event: &Map<String, Value>) -> Result<bool, String> {
-    condition_holds(&detection.condition, &detection.log_source, event)
-}
+const NOW: i64 = 1_767_571_200_000;
 
-/// Whether a condition holds of an event in 2026.
-pub fn condition_holds(condition: &Condition, log_source: &LogSource, event: &Map<String, Value>) -> Result<bool, String> {
-    let event = Event { time: 1_767_571_200_000, fields: event };
-    holds(condition, log_source, &event).map_err(|problem| problem.to_string())
+/// Whether a condition holds of an event.
+pub fn condition_holds(condition: &Condition, log_source: &LogSource, fields: &Map<String, Value>) -> Result<bool, String> {
+    let matcher = Matcher::new(condition, log_source).map_err(|problem| problem.to_string())?;
+    Ok(matcher.holds(&Event { time: NOW, fields }))
 }
 
 /// The fields that are tested, and one more.

@@ -11,6 +11,7 @@ use cognate::diagnostic::{Diagnostic, Diagnostics};
 use cognate::frontend::{list_values, understand};
 use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
+use cognate::site::Site;
 use cognate::source::Source;
 use cognate::spec::{Body, Spec};
 use cognate::target::{Deviation, Fidelity, Options, Target};
@@ -48,9 +49,10 @@ pub fn templates() -> Templates {
     Templates::read(&sources).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
-/// Log sources and lists. `product: example` may have any service and stands for a log source that nobody has described.
+/// Log sources, lists and a site file. `product: example` may have any service and stands for a log source that nobody has described.
 pub struct World {
     pub log_sources: LogSources,
+    site: Site,
     lists: BTreeMap<&'static str, Vec<Value>>,
 }
 
@@ -59,12 +61,15 @@ impl World {
     pub fn new() -> World {
         let own = files("tests/specs/logsources", "yml");
         let log_sources = LogSources::built_in().with(own.iter().map(|path| source(path)));
+        let mut problems = Diagnostics::new();
+        let site = Site::read(&source(&root().join("tests/specs/site.yaml")), &log_sources, &mut problems);
+        let site = site.unwrap_or_else(|| panic!("{problems:#?}"));
         let terms = "# terms\npassword\n'  api key '\n\"#secret\"\n%temp%\npass*d\n4625\n";
         let lists = BTreeMap::from([
             ("lists/terms.txt", list_values(terms)),
             ("lists/many.txt", (0..300).map(|i| Value::Text(format!("value {i:03}"))).collect()),
         ]);
-        World { log_sources, lists }
+        World { log_sources, site, lists }
     }
 
     /// Reads a spec.
@@ -75,6 +80,9 @@ impl World {
 
 impl Surroundings for World {
     fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
+        if let Some(changed) = self.site.log_source(id) {
+            return Some(changed);
+        }
         if id.product.as_deref() == Some("example") && self.log_sources.described(id).is_none() {
             return Some(Arc::new(LogSource::open(id.clone())));
         }
@@ -89,16 +97,17 @@ impl Surroundings for World {
         self.lists.get(path).cloned().ok_or_else(|| "there is no such file".to_owned())
     }
 
-    fn parameter(&self, _: &Spec, _: &str) -> Option<Number> {
-        None
+    fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
+        self.site.parameter(&spec.metadata, name)
     }
 
-    fn adjust_list(&self, _: &Spec, _: &str, values: Vec<Value>) -> Vec<Value> {
-        values
+    fn adjust_list(&self, spec: &Spec, name: &str, values: Vec<Value>) -> Vec<Value> {
+        self.site.adjust_list(&spec.metadata, name, values)
     }
 
-    fn exclusions(&self, _: &Spec) -> Vec<(String, Body, Source)> {
-        Vec::new()
+    fn exclusions(&self, spec: &Spec) -> Vec<(String, Body, Source)> {
+        let exclusions = self.site.exclusions(&spec.metadata);
+        exclusions.map(|exclusion| (exclusion.reason.value.clone(), exclusion.body.clone(), self.site.source.clone())).collect()
     }
 }
 
@@ -121,7 +130,7 @@ pub fn outputs(detection: &Detection, templates: &Templates) -> String {
                 let _ = writeln!(text, "--- {name}: skipped: {reason}\n");
             }
             Outcome::Refused(problems) => {
-                let _ = writeln!(text, "--- {name}: refused\n{}", problems.iter().map(|problem| line(problem)).collect::<String>());
+                let _ = writeln!(text, "--- {name}: refused\n{}", problems.iter().map(line).collect::<String>());
             }
         }
         text.extend(unneeded.iter().map(line));

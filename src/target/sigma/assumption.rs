@@ -3,7 +3,8 @@
 use super::correlation::plain_field;
 use super::portable::is_open_on_missing;
 use crate::detection::{
-    Aggregate, Detection, Item, MeasureFunction, Modifier, RegexTest, SelectionBody, Subject, TimePart, ValueTest, Window,
+    Aggregate, Detection, Item, MeasureFunction, Modifier, RegexTest, Segment, SelectionBody, Subject, TextPattern, TimePart, ValueTest,
+    Window,
 };
 use crate::diagnostic::{S007, S008, S010, S011, S012, S013, S014, S015, S016, S017, S018, S019, S020, S021};
 use crate::expression::ExpressionKind;
@@ -72,7 +73,7 @@ fn of_test(test: &ValueTest, subject: &Subject, span: Span, found: &mut Vec<Devi
             let weeks = if *part == TimePart::Week { ", and weeks are those of ISO 8601" } else { "" };
             found.push(Deviation::new(S015, span, format!("the part of the moment in `{name}` is taken in UTC{weeks}")));
         }
-        ValueTest::Text(pattern) if !pattern.cased && pattern.has_non_ascii() => {
+        ValueTest::Text(pattern) if !pattern.cased && has_letters_beyond_ascii(pattern) => {
             found.push(Deviation::new(
                 S020,
                 span,
@@ -92,6 +93,12 @@ fn of_test(test: &ValueTest, subject: &Subject, span: Span, found: &mut Vec<Devi
         | ValueTest::Compare(..)
         | ValueTest::Field(_) => {}
     }
+}
+
+/// Whether a literal holds a character beyond ASCII that has two cases.
+fn has_letters_beyond_ascii(pattern: &TextPattern) -> bool {
+    let cased = |c: char| !c.is_ascii() && (c.to_lowercase().ne([c]) || c.to_uppercase().ne([c]));
+    pattern.segments.iter().any(|segment| matches!(segment, Segment::Literal(text) if text.chars().any(cased)))
 }
 
 fn of_regex(regex: &RegexTest, name: &str, span: Span, found: &mut Vec<Deviation>) {

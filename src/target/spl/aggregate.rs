@@ -350,6 +350,12 @@ fn measure(writer: &mut Writer<'_>, measure: &Measure, names: &Names) -> Option<
         });
     };
     let mut value = writer.value(argument, names)?.text;
+    // One text that is no number makes Splunk order all values as texts.
+    let ordered = matches!(measure.function, MeasureFunction::Minimum(_) | MeasureFunction::Maximum(_) | MeasureFunction::Percentile(..));
+    let typed = |field: &Field| matches!(field.kind, FieldType::Integer | FieldType::Number);
+    if ordered && matches!(&argument.kind, ExpressionKind::Field(field) if typed(field)) {
+        value = writer.op("number", &[&value]);
+    }
     if matches!(measure.function, MeasureFunction::Distinct(_)) && argument.value_type == Type::Text {
         value = writer.op("join", &["\"=\"", &value]);
     }
