@@ -447,15 +447,6 @@ fn plain(segments: &[Segment], modifier: &str) -> Result<String, String> {
     }
 }
 
-<<<<<<< HEAD
-/// Why a pattern is none. Compiling is left out where it cannot tell more than parsing: only counted repetitions can make
-/// a pattern too large.
-fn unreadable(whole: &str, plain: Option<&regex_syntax::Error>) -> Option<String> {
-    if (plain.is_some() || whole.contains('{'))
-        && let Err(error) = fancy_regex::Regex::new(whole)
-    {
-        return Some(first_line(&error.to_string()));
-=======
 /// Whether a pattern needs more than `regex-syntax` knows, or why it is none. Compiling is left out where it cannot tell
 /// more than parsing: only counted repetitions can make a pattern too large.
 fn needs_more(whole: &str) -> Result<bool, String> {
@@ -464,7 +455,6 @@ fn needs_more(whole: &str) -> Result<bool, String> {
     let tree = fancy_regex::Expr::parse_tree(whole).map_err(read)?;
     if plain.is_err() || whole.contains('{') {
         fancy_regex::Regex::new(whole).map_err(read)?;
->>>>>>> refs/heads/tests
     }
     if let Err(regex_syntax::Error::Parse(error)) = &plain
         && is_slip(error.kind())
