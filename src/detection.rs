@@ -327,7 +327,7 @@ impl PartialEq for Subject {
 }
 
 /// A test of one value. Every test but `Absent` is false of an absent (missing or null) value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ValueTest {
     /// The whole text matches a pattern.
     Text(TextPattern),
@@ -349,12 +349,6 @@ pub enum ValueTest {
     Field(FieldTest),
     /// A part of the moment (UTC) compares so.
     TimePart(TimePart, Comparison, Number),
-}
-
-impl PartialEq for ValueTest {
-    fn eq(&self, other: &Self) -> bool {
-        format!("{self:?}") == format!("{other:?}")
-    }
 }
 
 /// Text with wildcards.
@@ -495,6 +489,12 @@ pub struct FieldTest {
     pub relation: Relation,
     /// Whether case counts.
     pub cased: bool,
+}
+
+impl PartialEq for FieldTest {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.other.name, self.relation, self.cased) == (&other.other.name, other.relation, other.cased)
+    }
 }
 
 /// How one text relates to another.

@@ -10,6 +10,7 @@ use crate::detection::{Detection, Window};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
+use std::borrow::Cow;
 
 /// A language that detections are compiled to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,7 +76,7 @@ impl Target {
 
     /// The detection as this target can say it: every deviation is a rewrite of the detection, with its code.
     /// Rendering is exact for the rewritten detection, or refuses.
-    pub fn approximate(self, detection: &Detection) -> (Detection, Vec<Deviation>) {
+    pub fn approximate(self, detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
         match self {
             Target::Aql => aql::approximate(detection),
             Target::Spl => spl::approximate(detection),

@@ -110,7 +110,7 @@ fn expected(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::from(joined(text.lines())),
         Value::Mapping(map) => Value::Mapping(map.iter().map(|(key, value)| (key.clone(), expected(value))).collect()),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Sequence(_) | Value::Tagged(_) => value.clone(),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::target::{Options, Target};
 use crate::template::Templates;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ struct Context<'a> {
     targets: Vec<Target>,
     /// The folder that is written to.
     out: PathBuf,
+    /// Folders below it that no link leads out of.
+    safe: RefCell<BTreeSet<PathBuf>>,
 }
 
 /// What one run has found so far.
@@ -67,7 +70,15 @@ pub(super) fn run(arguments: &BuildArguments) -> Outcome {
     }
     let out = arguments.out.clone().unwrap_or_else(|| workspace.place("out"));
     let paths = workspace.paths(&arguments.paths)?;
-    let context = Context { arguments, workspace: &workspace, templates: &templates, paths, targets: targets(arguments), out };
+    let context = Context {
+        arguments,
+        workspace: &workspace,
+        templates: &templates,
+        paths,
+        targets: targets(arguments),
+        out,
+        safe: RefCell::default(),
+    };
     let manifest = context.manifest()?;
     let specs = workspace.specs(&arguments.paths)?;
     let mut results = context.compile(&specs);
@@ -102,8 +113,7 @@ impl Context<'_> {
         let is_ours = |entry: &&Entry| {
             let target = Target::from_name(&entry.target);
             let below = target.and_then(|target| entry.path.strip_prefix(target.name())).and_then(|rest| rest.strip_prefix('/'));
-            below.is_some_and(|rest| files::stays_inside(Path::new(rest)))
-                && files::is_really_inside(&self.out.join(&entry.path), &self.out)
+            below.is_some_and(|rest| files::stays_inside(Path::new(rest))) && self.is_really_inside(&self.out.join(&entry.path))
         };
         if let Some(entry) = manifest.entries.iter().find(|entry| !is_ours(entry)) {
             let message = format!("`{}` is no path that a build writes below `{}`", entry.path, self.workspace.shown(&self.out));
@@ -231,10 +241,23 @@ impl Context<'_> {
         Ok(changed | self.write_one(Manifest::NAME, &new.text())?)
     }
 
+    /// Whether no link leads a file out of `out/`; each folder is looked at once.
+    fn is_really_inside(&self, place: &Path) -> bool {
+        let folder = place.parent().unwrap_or(place);
+        if self.safe.borrow().contains(folder) {
+            return true;
+        }
+        let inside = files::is_really_inside(place, &self.out);
+        if inside {
+            self.safe.borrow_mut().insert(folder.to_path_buf());
+        }
+        inside
+    }
+
     /// Writes a file below `out/` unless it is there already.
     fn write_one(&self, path: &str, text: &str) -> anyhow::Result<bool> {
         let place = self.out.join(path);
-        if !files::stays_inside(Path::new(path)) || !files::is_really_inside(&place, &self.out) {
+        if !files::stays_inside(Path::new(path)) || !self.is_really_inside(&place) {
             bail!("`{}` would be written outside of `{}`: a link leads there", files::shown(&place), files::shown(&self.out));
         }
         if std::fs::read_to_string(&place).is_ok_and(|before| before == text) {

@@ -397,13 +397,14 @@ impl Plan {
         let (ignore_case, multiline, dot_all) = self.flags;
         let test = RegexTest { pattern: pattern.to_owned(), ignore_case, multiline, dot_all, fancy: false };
         let whole = format!("{}{pattern}", test.flags());
-        let plain = regex_syntax::Parser::new().parse(&whole);
-        if let Some(why) = unreadable(&whole, plain.as_ref().err()) {
-            let message = format!("this regular expression cannot be read: {why}");
-            lowering.diagnostics.push(Diagnostic::error(E0211, span, message).help("patterns follow the syntax in docs/semantics.md"));
-            return None;
-        }
-        let fancy = plain.is_err();
+        let fancy = match needs_more(&whole) {
+            Ok(fancy) => fancy,
+            Err(why) => {
+                let message = format!("this regular expression cannot be read: {why}");
+                lowering.diagnostics.push(Diagnostic::error(E0211, span, message).help("patterns follow the syntax in docs/semantics.md"));
+                return None;
+            }
+        };
         if fancy {
             let message = "this regular expression needs look-around, back-references or the like, which KQL lacks";
             let help = "say it with several selections, or skip the targets that cannot run it";
@@ -446,18 +447,23 @@ fn plain(segments: &[Segment], modifier: &str) -> Result<String, String> {
     }
 }
 
-/// Why a pattern is none. Compiling is left out where it cannot tell more than parsing: only counted repetitions can make
-/// a pattern too large.
-fn unreadable(whole: &str, plain: Option<&regex_syntax::Error>) -> Option<String> {
-    if (plain.is_some() || whole.contains('{'))
-        && let Err(error) = fancy_regex::Regex::new(whole)
+/// Whether a pattern needs more than `regex-syntax` knows, or why it is none. Compiling is left out where it cannot tell
+/// more than parsing: only counted repetitions can make a pattern too large.
+fn needs_more(whole: &str) -> Result<bool, String> {
+    let plain = regex_syntax::Parser::new().parse(whole);
+    let read = |error: fancy_regex::Error| first_line(&error.to_string());
+    let tree = fancy_regex::Expr::parse_tree(whole).map_err(read)?;
+    if plain.is_err() || whole.contains('{') {
+        fancy_regex::Regex::new(whole).map_err(read)?;
+    }
+    if let Err(regex_syntax::Error::Parse(error)) = &plain
+        && is_slip(error.kind())
     {
-        return Some(first_line(&error.to_string()));
+        return Err(error.kind().to_string());
     }
-    match plain {
-        Some(regex_syntax::Error::Parse(error)) if is_slip(error.kind()) => Some(error.kind().to_string()),
-        Some(_) | None => None,
-    }
+    // `a++` never gives back what it has taken; `regex-syntax` reads a repetition of a repetition
+    let atomic = |part: &fancy_regex::Expr| matches!(part, fancy_regex::Expr::AtomicGroup(_));
+    Ok(plain.is_err() || atomic(&tree.expr) || tree.expr.has_descendant(atomic))
 }
 
 fn first_line(text: &str) -> String {

@@ -23,6 +23,7 @@ use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
 use clause::Clause;
 use query::Select;
+use std::borrow::Cow;
 use std::sync::Arc;
 use writer::Writer;
 
@@ -76,7 +77,11 @@ pub const OPERATORS: &[Signature] = &[
 
 /// Two rewrites: a list-valued field becomes its first value, a sliding window a tumbling one.
 /// See [`super::Target::approximate`].
-pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
+pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
+    let slides = matches!(detection.aggregate.as_ref().map(|a| &a.window), Some(Window::Sliding { at: None, .. }));
+    if !slides && !detection.log_source.fields.iter().any(|field| field.list) {
+        return (Cow::Borrowed(detection), Vec::new());
+    }
     let mut detection = detection.clone();
     let mut rewriter = Rewriter { deviations: Vec::new() };
     detection.condition = rewriter.condition(&detection.condition);
@@ -95,7 +100,7 @@ pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
             rewriter.deviations.push(Deviation::new(A003, aggregate.span, message));
         }
     }
-    (detection, rewriter.deviations)
+    (Cow::Owned(detection), rewriter.deviations)
 }
 
 /// Replaces list-valued fields by single-valued ones.

@@ -25,6 +25,7 @@ use crate::template::{Signature, TargetTemplates};
 use aggregate::{assignment, list_lines};
 use rustc_hash::FxHashSet;
 use serde_json::json;
+use std::borrow::Cow;
 use writer::Writer;
 
 /// A Sentinel rule's query may have so many characters.
@@ -129,7 +130,7 @@ pub const OPERATORS: &[Signature] = &[
 ];
 
 /// See [`super::Target::approximate`].
-pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
+pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
     absence::approximate(detection)
 }
 

@@ -22,6 +22,7 @@ use super::{Deviation, Options, Rendered};
 use crate::detection::Detection;
 use crate::diagnostic::Diagnostic;
 use crate::template::{Signature, TargetTemplates};
+use std::borrow::Cow;
 
 pub use condition::formula_text;
 
@@ -29,7 +30,7 @@ pub use condition::formula_text;
 pub const OPERATORS: &[Signature] = &[];
 
 /// See [`super::Target::approximate`].
-pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
+pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
     approximation::approximate(detection)
 }
 

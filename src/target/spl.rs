@@ -23,6 +23,7 @@ use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
 use layout::{Fragment, Joint, WIDTH, indent};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use writer::Writer;
 
@@ -82,8 +83,8 @@ pub const OPERATORS: &[Signature] = &[
 ];
 
 /// See [`super::Target::approximate`]. SPL says everything that it says exactly, or under assumptions.
-pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
-    (detection.clone(), Vec::new())
+pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
+    (Cow::Borrowed(detection), Vec::new())
 }
 
 /// Renders exactly, or refuses.

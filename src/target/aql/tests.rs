@@ -86,7 +86,8 @@ fn detection(body: &str) -> Detection {
 }
 
 fn render_with(body: &str, range: Range) -> Result<Rendered, Vec<Diagnostic>> {
-    let (detection, _) = super::approximate(&detection(body));
+    let original = detection(body);
+    let (detection, _) = super::approximate(&original);
     let options = Options { comments: false, range, limit: None };
     super::render(&detection, templates().of(Target::Aql), &options)
 }

@@ -7,10 +7,23 @@ use crate::diagnostic::K001;
 use crate::expression::{Expression, ExpressionKind};
 use crate::target::Deviation;
 use rustc_hash::FxHashSet;
+use std::borrow::Cow;
 
 /// The detection with missing and empty text as one, and what that changes.
-pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
+pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
     let open = detection.log_source.open;
+    let conditions = std::iter::once(&detection.condition).chain(detection.selections.iter().map(|selection| &selection.condition));
+    let mut differs = false;
+    conditions.chain(detection.exclusions.iter().map(|exclusion| &exclusion.condition)).for_each(|condition| {
+        condition.predicates(&mut |predicate| {
+            let Subject::Field(field) = &predicate.subject else { return };
+            let missing = predicate.tests.iter().any(|test| matches!(test, ValueTest::Absent));
+            differs |= missing != predicate.tests.iter().any(holds_of_empty) && merges_empty(field, open);
+        });
+    });
+    if !differs {
+        return (Cow::Borrowed(detection), Vec::new());
+    }
     let mut rewritten = detection.clone();
     let mut deviations = Vec::new();
     rewritten.condition = rewrite(&detection.condition, open, &mut deviations);
@@ -23,7 +36,7 @@ pub fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
     for exclusion in &mut rewritten.exclusions {
         exclusion.condition = rewrite(&exclusion.condition, open, &mut unused);
     }
-    (rewritten, deviations)
+    (Cow::Owned(rewritten), deviations)
 }
 
 fn rewrite(condition: &Condition, open: bool, deviations: &mut Vec<Deviation>) -> Condition {

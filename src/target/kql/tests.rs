@@ -95,7 +95,8 @@ fn detection(body: &str) -> Detection {
 type Compiled = (String, Vec<&'static str>, Vec<&'static str>);
 
 fn compile_range(body: &str, range: Range) -> Result<Compiled, Vec<Diagnostic>> {
-    let (detection, approximations) = Target::Kql.approximate(&detection(body));
+    let original = detection(body);
+    let (detection, approximations) = Target::Kql.approximate(&original);
     let Rendered { text, assumptions } = super::render(&detection, templates().of(Target::Kql), &Options { range, ..Options::default() })?;
     let codes = |list: Vec<crate::target::Deviation>| list.iter().map(|deviation| deviation.code.0).collect();
     Ok((text, codes(approximations), codes(assumptions)))

@@ -4,9 +4,13 @@ use crate::detection::{Aggregate, Detection, Window};
 use crate::diagnostic::{S001, S002, S003, S004, S005, S006, S009};
 use crate::expression::{ColumnReference, Expression, ExpressionKind};
 use crate::target::Deviation;
+use std::borrow::Cow;
 
 /// See [`crate::target::Target::approximate`].
-pub(super) fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) {
+pub(super) fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
+    if detection.aggregate.is_none() {
+        return (Cow::Borrowed(detection), Vec::new());
+    }
     let mut detection = detection.clone();
     let mut deviations = Vec::new();
     let lookback = detection.schedule.lookback;
@@ -21,7 +25,7 @@ pub(super) fn approximate(detection: &Detection) -> (Detection, Vec<Deviation>) 
         drop_measures(aggregate, &mut deviations);
         slide(aggregate, lookback, &mut deviations);
     }
-    (detection, deviations)
+    (Cow::Owned(detection), deviations)
 }
 
 fn drop_labels(aggregate: &mut Aggregate, deviations: &mut Vec<Deviation>) {
