@@ -297,6 +297,7 @@ const WORDS: &[&str] = &[
     "contains",
     "startswith",
     "endswith",
+    "index",
     "contains_cs",
     "startswith_cs",
     "endswith_cs",

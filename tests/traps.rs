@@ -64,7 +64,7 @@ fn condition(target: Target, text: &str) -> String {
             let lines = text.lines().skip(3).filter(|line| !time(line) && !line.starts_with("LAST "));
             joined(lines).trim_start_matches("AND ").to_owned()
         }
-        Target::Spl => joined(text.trim_start_matches("sourcetype=\"example:log\" earliest=-70m latest=-10m").lines()),
+        Target::Spl => joined(text.trim_start_matches("index=* sourcetype=\"example:log\" earliest=-70m latest=-10m").lines()),
         Target::Kql => joined(text.lines().skip(2)),
         Target::Sigma => text.to_owned(),
     }

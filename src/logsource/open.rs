@@ -33,7 +33,7 @@ impl LogSource {
             time_format: TimeFormat::Iso8601,
             action: None,
             aql: known.then(|| AqlOrigin::TypeName(parts.join(" "))),
-            spl: known.then(|| SplOrigin { sourcetype: vec![parts.join(":")], ..SplOrigin::default() }),
+            spl: known.then(|| SplOrigin { index: vec!["*".into()], sourcetype: vec![parts.join(":")], source: Vec::new() }),
             kql: known.then(|| KqlOrigin { table, time: "TimeGenerated".to_owned(), function: false }),
             prerequisites,
             sample: None,
