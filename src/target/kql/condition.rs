@@ -11,7 +11,7 @@ use crate::detection::{
     Comparison, Condition, FieldTest, Predicate, RegexTest, Relation, Segment, Shape, Subject, TextPattern, TimePart, ValueTest,
 };
 use crate::diagnostic::{Diagnostic, E0401, K002, K003, K006};
-use crate::logsource::{ColumnType, FieldType, Place};
+use crate::logsource::{ColumnType, Field, FieldType, Place};
 use crate::source::Span;
 use crate::yaml::Number;
 use ipnet::IpNet;
@@ -77,7 +77,7 @@ impl Writer<'_> {
         };
         for test in relations {
             if let ValueTest::Field(test) = test {
-                parts.push(self.relation(&located, test, span));
+                parts.push(self.relation(field, &located, test, span));
             }
         }
         Doc::any(parts)
@@ -392,7 +392,7 @@ impl Writer<'_> {
     }
 
     /// A test against another field; both must be there.
-    fn relation(&mut self, located: &Located, test: &FieldTest, span: Span) -> Doc {
+    fn relation(&mut self, field: &Field, located: &Located, test: &FieldTest, span: Span) -> Doc {
         let Some(other) = self.locate(&test.other, span) else { return Doc::never() };
         match (located, &other) {
             (Located::Row(left), Located::Row(right)) => self.relate(left, right, test, span),
@@ -403,6 +403,13 @@ impl Writer<'_> {
             (Located::Row(left), Located::Item(item)) => {
                 let passes = self.relate(left, &item.operand, test, span);
                 self.some_element(item, passes)
+            }
+            (Located::Item(_), Located::Item(_)) if !field.list && !test.other.list => {
+                // each holds one value, which is fetched into the row
+                match (self.single(field, span), self.single(&test.other, span)) {
+                    (Some(left), Some(right)) => self.relate(&left, &right, test, span),
+                    (None, _) | (_, None) => Doc::never(),
+                }
             }
             (Located::Item(_), Located::Item(_)) => {
                 let message = format!("KQL cannot compare the elements of two lists (`{}`)", test.other.name);
