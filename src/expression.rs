@@ -16,6 +16,30 @@ pub struct Expression {
     pub span: Span,
 }
 
+impl Expression {
+    /// Calls `see` for this expression and everything inside of it, from the outside in.
+    pub fn visit<'e>(&'e self, see: &mut impl FnMut(&'e Expression)) {
+        see(self);
+        match &self.kind {
+            ExpressionKind::Negate(inner) | ExpressionKind::Not(inner) => inner.visit(see),
+            ExpressionKind::Arithmetic(_, left, right) | ExpressionKind::Compare(_, left, right) => {
+                left.visit(see);
+                right.visit(see);
+            }
+            ExpressionKind::And(parts) | ExpressionKind::Or(parts) | ExpressionKind::Call(_, parts) => {
+                parts.iter().for_each(|part| part.visit(see));
+            }
+            ExpressionKind::Number(_)
+            | ExpressionKind::Text(_)
+            | ExpressionKind::Duration(_)
+            | ExpressionKind::Boolean(_)
+            | ExpressionKind::Field(_)
+            | ExpressionKind::Selection(_)
+            | ExpressionKind::Column(_) => {}
+        }
+    }
+}
+
 /// Types of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Type {

@@ -50,21 +50,11 @@ fn formula_uses(formula: &Formula, used: &mut [bool]) {
 }
 
 fn expression_uses(expression: &Expression, used: &mut [bool]) {
-    match &expression.kind {
-        ExpressionKind::Selection(index) => used[*index] = true,
-        ExpressionKind::Not(inner) => expression_uses(inner, used),
-        ExpressionKind::And(parts) | ExpressionKind::Or(parts) => parts.iter().for_each(|part| expression_uses(part, used)),
-        ExpressionKind::Number(_)
-        | ExpressionKind::Text(_)
-        | ExpressionKind::Duration(_)
-        | ExpressionKind::Boolean(_)
-        | ExpressionKind::Field(_)
-        | ExpressionKind::Column(_)
-        | ExpressionKind::Negate(_)
-        | ExpressionKind::Arithmetic(..)
-        | ExpressionKind::Compare(..)
-        | ExpressionKind::Call(..) => {}
-    }
+    expression.visit(&mut |part| {
+        if let ExpressionKind::Selection(index) = part.kind {
+            used[index] = true;
+        }
+    });
 }
 
 fn unused_lists_and_parameters(spec: &Spec, diagnostics: &mut Diagnostics) {

@@ -4,7 +4,7 @@ use super::condition::{is_empty_text, matches_empty};
 use super::value::merges_empty;
 use crate::detection::{Condition, Detection, MeasureFunction, Predicate, Segment, Shape, Subject, TextPattern, ValueTest, Window};
 use crate::diagnostic::K001;
-use crate::expression::{Expression, ExpressionKind};
+use crate::expression::ExpressionKind;
 use crate::target::Deviation;
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
@@ -119,36 +119,12 @@ pub fn used_selections(detection: &Detection) -> FxHashSet<usize> {
     for measure in &aggregate.measures {
         let argument = MeasureFunction::argument(&measure.function);
         for expression in argument.into_iter().chain(&measure.filter) {
-            visit(expression, &mut |kind| {
-                if let ExpressionKind::Selection(index) = kind {
+            expression.visit(&mut |part| {
+                if let ExpressionKind::Selection(index) = &part.kind {
                     used.insert(*index);
                 }
             });
         }
     }
     used
-}
-
-/// Calls `see` for an expression and everything in it.
-pub fn visit<'a>(expression: &'a Expression, see: &mut impl FnMut(&'a ExpressionKind)) {
-    see(&expression.kind);
-    match &expression.kind {
-        ExpressionKind::Negate(inner) | ExpressionKind::Not(inner) => visit(inner, see),
-        ExpressionKind::Arithmetic(_, a, b) | ExpressionKind::Compare(_, a, b) => {
-            visit(a, see);
-            visit(b, see);
-        }
-        ExpressionKind::And(parts) | ExpressionKind::Or(parts) | ExpressionKind::Call(_, parts) => {
-            for part in parts {
-                visit(part, see);
-            }
-        }
-        ExpressionKind::Number(_)
-        | ExpressionKind::Text(_)
-        | ExpressionKind::Duration(_)
-        | ExpressionKind::Boolean(_)
-        | ExpressionKind::Field(_)
-        | ExpressionKind::Selection(_)
-        | ExpressionKind::Column(_) => {}
-    }
 }

@@ -1,6 +1,5 @@
 //! Which table and typed columns a query binds to: for checking a query against a schema, and for prerequisites.
 
-use super::absence::visit;
 use super::value::list_place;
 use crate::detection::{Condition, Detection, MeasureFunction, Subject, ValueTest};
 use crate::expression::{Expression, ExpressionKind};
@@ -45,8 +44,8 @@ fn fields_of_condition(condition: &Condition, add: &mut impl FnMut(&Field)) {
 }
 
 fn fields_of_expression(expression: &Expression, add: &mut impl FnMut(&Field)) {
-    visit(expression, &mut |kind| {
-        if let ExpressionKind::Field(field) = kind {
+    expression.visit(&mut |part| {
+        if let ExpressionKind::Field(field) = &part.kind {
             add(field);
         }
     });

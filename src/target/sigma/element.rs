@@ -52,21 +52,9 @@ fn of_body(body: &SelectionBody, add: &mut impl FnMut(&Field, Span)) {
 }
 
 fn of_expression(expression: &Expression, add: &mut impl FnMut(&Field, Span)) {
-    match &expression.kind {
-        ExpressionKind::Field(field) => add(field, expression.span),
-        ExpressionKind::Negate(inner) | ExpressionKind::Not(inner) => of_expression(inner, add),
-        ExpressionKind::Arithmetic(_, left, right) | ExpressionKind::Compare(_, left, right) => {
-            of_expression(left, add);
-            of_expression(right, add);
+    expression.visit(&mut |part| {
+        if let ExpressionKind::Field(field) = &part.kind {
+            add(field, part.span);
         }
-        ExpressionKind::And(parts) | ExpressionKind::Or(parts) | ExpressionKind::Call(_, parts) => {
-            parts.iter().for_each(|part| of_expression(part, add));
-        }
-        ExpressionKind::Number(_)
-        | ExpressionKind::Text(_)
-        | ExpressionKind::Duration(_)
-        | ExpressionKind::Boolean(_)
-        | ExpressionKind::Selection(_)
-        | ExpressionKind::Column(_) => {}
-    }
+    });
 }
