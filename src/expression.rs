@@ -176,6 +176,17 @@ impl Arithmetic {
 }
 
 impl Relational {
+    /// The same with left and right exchanged: `5 < x` is `x > 5`.
+    pub fn turned(self) -> Relational {
+        match self {
+            Relational::Equal | Relational::NotEqual => self,
+            Relational::Less => Relational::Greater,
+            Relational::LessOrEqual => Relational::GreaterOrEqual,
+            Relational::Greater => Relational::Less,
+            Relational::GreaterOrEqual => Relational::LessOrEqual,
+        }
+    }
+
     /// As written.
     pub fn symbol(self) -> &'static str {
         match self {

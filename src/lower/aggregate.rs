@@ -395,7 +395,7 @@ fn never(condition: &Expression, measures: &[Measure]) -> Option<Span> {
     let ExpressionKind::Compare(relational, left, right) = &condition.kind else { return None };
     let impossible = match (least(left, measures).zip(number(right)), number(left).zip(least(right, measures))) {
         (Some((least, number)), _) => below(*relational, least, number),
-        (None, Some((number, least))) => below(mirrored(*relational), least, number),
+        (None, Some((number, least))) => below(relational.turned(), least, number),
         (None, None) => false,
     };
     impossible.then_some(condition.span)
@@ -430,15 +430,5 @@ fn below(relational: Relational, least: f64, number: f64) -> bool {
         Relational::Equal | Relational::LessOrEqual => number < least,
         Relational::Less => number <= least,
         Relational::NotEqual | Relational::Greater | Relational::GreaterOrEqual => false,
-    }
-}
-
-fn mirrored(relational: Relational) -> Relational {
-    match relational {
-        Relational::Equal | Relational::NotEqual => relational,
-        Relational::Less => Relational::Greater,
-        Relational::LessOrEqual => Relational::GreaterOrEqual,
-        Relational::Greater => Relational::Less,
-        Relational::GreaterOrEqual => Relational::LessOrEqual,
     }
 }

@@ -143,18 +143,12 @@ fn change_columns(expression: &mut Expression, change: &impl Fn(ColumnReference)
 /// The columns that an expression uses.
 fn columns(expression: &Expression) -> Vec<ColumnReference> {
     let mut found = Vec::new();
-    let mut copy = expression.clone();
-    collect(&mut copy, &mut found);
+    expression.visit(&mut |part| {
+        if let ExpressionKind::Column(column) = part.kind {
+            found.push(column);
+        }
+    });
     found
-}
-
-fn collect(expression: &mut Expression, found: &mut Vec<ColumnReference>) {
-    if let ExpressionKind::Column(column) = &expression.kind {
-        found.push(*column);
-    }
-    for child in children_mut(&mut expression.kind) {
-        collect(child, found);
-    }
 }
 
 fn children_mut(kind: &mut ExpressionKind) -> Vec<&mut Expression> {

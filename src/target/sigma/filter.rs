@@ -42,7 +42,7 @@ fn refusal(span: Span) -> Diagnostic {
 fn comparison(relation: Relational, left: &Expression, right: &Expression, span: Span, body: &mut Body) -> Result<Formula, Diagnostic> {
     let (relation, field, other) = match (field(left), field(right)) {
         (Some(field), _) => (relation, field, right),
-        (None, Some(field)) => (turned(relation), field, left),
+        (None, Some(field)) => (relation.turned(), field, left),
         (None, None) => return Err(refusal(span)),
     };
     let (modifier, value) = operand(relation, other, &field).ok_or_else(|| refusal(span))?;
@@ -80,16 +80,6 @@ fn field(expression: &Expression) -> Option<Arc<Field>> {
         | ExpressionKind::And(_)
         | ExpressionKind::Or(_)
         | ExpressionKind::Call(..) => None,
-    }
-}
-
-fn turned(relation: Relational) -> Relational {
-    match relation {
-        Relational::Equal | Relational::NotEqual => relation,
-        Relational::Less => Relational::Greater,
-        Relational::LessOrEqual => Relational::GreaterOrEqual,
-        Relational::Greater => Relational::Less,
-        Relational::GreaterOrEqual => Relational::LessOrEqual,
     }
 }
 

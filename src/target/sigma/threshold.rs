@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
     fn comparison(&mut self, relation: Relational, left: &Expression, right: &Expression, span: Span, negated: bool) -> Option<Threshold> {
         let (relation, column, value) = match (fold(left), fold(right)) {
             (None, Some(value)) => (relation, left, value),
-            (Some(value), None) => (turned(relation), right, value),
+            (Some(value), None) => (relation.turned(), right, value),
             (None, None) | (Some(_), Some(_)) => {
                 self.refuse(span, "a comparison between columns of an aggregate", "compare each measure with a number");
                 return None;
@@ -245,16 +245,6 @@ fn fold(side: &Expression) -> Option<f64> {
         return value.is_finite().then_some(value);
     }
     constant(side)
-}
-
-fn turned(relation: Relational) -> Relational {
-    match relation {
-        Relational::Equal | Relational::NotEqual => relation,
-        Relational::Less => Relational::Greater,
-        Relational::LessOrEqual => Relational::GreaterOrEqual,
-        Relational::Greater => Relational::Less,
-        Relational::GreaterOrEqual => Relational::LessOrEqual,
-    }
 }
 
 fn sign(relation: Relational) -> &'static str {
