@@ -8,6 +8,7 @@ mod explain;
 mod files;
 mod manifest;
 mod new;
+mod output;
 mod repeats;
 mod schema;
 mod table;

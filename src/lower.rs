@@ -10,7 +10,7 @@ pub mod pattern;
 use crate::condition::{Written, name_matches};
 use crate::detection::{Column, Condition, Detection, Exclusion, Formula, Quantity, Schedule, Selection, SelectionBody};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0215, E0306, E0308, W0203, did_you_mean};
-use crate::logsource::{LogSource, LogSourceId};
+use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::source::{Source, Span, Spanned};
 use crate::spec::{Body, ListBlock, Spec, WindowBlock};
 use crate::yaml::{Number, Value};
@@ -23,20 +23,46 @@ const DEFAULT_DELAY: i64 = 600_000;
 /// The most combinations that `N of` may stand for.
 const MAX_COMBINATIONS: usize = 5_000;
 
-/// What a spec is compiled against.
+/// What a spec is compiled against: log sources, and what a project and a site add.
 pub trait Surroundings {
-    /// The description of a log source, with the site's overrides.
+    /// The description of a log source, with the site's overrides; `None` if nobody has described it.
     fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>>;
-    /// The paths of all described log sources, for "did you mean".
-    fn log_source_names(&self) -> Vec<String>;
+
+    /// The path of the described log source whose name is close to an unknown one, for "did you mean".
+    fn near_log_source(&self, _: &LogSourceId) -> Option<String> {
+        None
+    }
+
     /// The values of a list file, or why it cannot be read.
-    fn list_file(&self, path: &str) -> Result<Vec<Value>, String>;
+    fn list_file(&self, _: &str) -> Result<Vec<Value>, String> {
+        Err("there are no list files here".to_owned())
+    }
+
     /// A site's value of a parameter.
-    fn parameter(&self, spec: &Spec, name: &str) -> Option<Number>;
+    fn parameter(&self, _: &Spec, _name: &str) -> Option<Number> {
+        None
+    }
+
     /// A list's values after the site's changes.
-    fn adjust_list(&self, spec: &Spec, name: &str, values: Vec<Value>) -> Vec<Value>;
+    fn adjust_list(&self, _: &Spec, _name: &str, values: Vec<Value>) -> Vec<Value> {
+        values
+    }
+
     /// A site's exclusions for a spec: reason, body, and the source that the body's places are in.
-    fn exclusions(&self, spec: &Spec) -> Vec<(String, Body, Source)>;
+    fn exclusions(&self, _: &Spec) -> Vec<(String, Body, Source)> {
+        Vec::new()
+    }
+}
+
+/// Log sources alone: no project, no site.
+impl Surroundings for LogSources {
+    fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
+        self.described(id).and_then(|file| file.log_source.clone())
+    }
+
+    fn near_log_source(&self, id: &LogSourceId) -> Option<String> {
+        self.near(id)
+    }
 }
 
 /// Lowers a spec.
@@ -108,10 +134,9 @@ fn resolve_log_source(spec: &Spec, surroundings: &dyn Surroundings, diagnostics:
         return if reference.definition.is_none() { found } else { Arc::new(defined(LogSource::clone(&found))) };
     }
     let path = reference.id.path();
-    let names = surroundings.log_source_names();
     let message = format!("nobody has described the log source `{path}`: field names are taken as they are on every platform");
-    let help = did_you_mean(&path, names.iter().map(String::as_str))
-        .unwrap_or("describe it in `logsources/`, or check the names that the queries use".into());
+    let near = surroundings.near_log_source(&reference.id).map(|near| format!("did you mean `{near}`?"));
+    let help = near.unwrap_or("describe it in `logsources/`, or check the names that the queries use".into());
     diagnostics.push(Diagnostic::warning(W0203, spec.log_source.span, message).help(help));
     Arc::new(defined(LogSource::open(reference.id.clone())))
 }

@@ -52,10 +52,6 @@ impl Surroundings for Project {
         changed.or_else(|| self.log_sources.described(id).and_then(|file| file.log_source.clone()))
     }
 
-    fn log_source_names(&self) -> Vec<String> {
-        self.log_sources.stems().map(str::to_owned).collect()
-    }
-
     fn list_file(&self, path: &str) -> Result<Vec<Value>, String> {
         std::fs::read_to_string(root().join(path)).map(|text| list_values(&text)).map_err(|error| error.to_string())
     }

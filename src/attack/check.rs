@@ -151,21 +151,19 @@ fn form_help(text: &str) -> String {
 
 /// A name in lower case.
 fn read_name(name: &str) -> Option<Kind> {
-    let hyphens = name.replace('_', "-");
-    if let Some(tactic) = super::tactic(&hyphens) {
-        return Some(Kind::Tactic(tactic.short_name));
-    }
-    if let Some((split, _)) = SPLIT_TACTICS.iter().find(|(split, _)| *split == hyphens) {
-        return Some(Kind::SplitTactic(split));
-    }
     let numbered = |prefix: &str| {
         name.strip_prefix(prefix).is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))
     };
     if numbered("m") || numbered("ds") || numbered("a") {
         return Some(Kind::Other);
     }
-    let object = super::group(name).or_else(|| super::software(name));
-    super::technique(name).map(Kind::Technique).or_else(|| object.map(Kind::Object))
+    let object = || super::group(name).or_else(|| super::software(name)).map(Kind::Object);
+    if name.bytes().any(|byte| byte.is_ascii_digit()) {
+        return super::technique(name).map(Kind::Technique).or_else(object);
+    }
+    let hyphens = name.replace('_', "-");
+    let split = || SPLIT_TACTICS.iter().find(|(split, _)| *split == hyphens).map(|(split, _)| Kind::SplitTactic(split));
+    super::tactic(&hyphens).map(|tactic| Kind::Tactic(tactic.short_name)).or_else(split)
 }
 
 fn unknown(name: &str, span: Span) -> Diagnostic {

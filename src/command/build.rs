@@ -4,6 +4,7 @@
 //! (they stand in the manifest) are ever removed.
 
 use super::manifest::{Entry, Manifest};
+use super::output::Output;
 use super::repeats::Repeats;
 use super::table;
 use super::workspace::{self, Workspace};
@@ -16,7 +17,7 @@ use crate::target::{Options, Target};
 use crate::template::Templates;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::cell::RefCell;
+use rustc_hash::FxHashSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -29,20 +30,16 @@ struct Context<'a> {
     templates: &'a Templates,
     paths: Vec<PathBuf>,
     targets: Vec<Target>,
-    /// The folder that is written to.
-    out: PathBuf,
-    /// Folders below it that no link leads out of.
-    safe: RefCell<BTreeSet<PathBuf>>,
 }
 
 /// What one run has found so far.
-#[derive(Default)]
 struct Results {
-    /// Path below `out/` → text.
-    texts: BTreeMap<String, String>,
+    output: Output,
+    /// The artefacts of this run.
     entries: Vec<Entry>,
     rows: Vec<table::Row>,
     problems: Problems,
+    repeats: Repeats,
     /// Path below `out/` of files that could not be built again.
     stale: BTreeSet<String>,
     /// Specs that this run is about.
@@ -50,6 +47,30 @@ struct Results {
     /// Name in `out/` → the spec that had it first.
     names: BTreeMap<String, String>,
     detections: Vec<Detection>,
+}
+
+impl Results {
+    fn new(output: Output) -> Results {
+        Results {
+            output,
+            entries: Vec::new(),
+            rows: Vec::new(),
+            problems: Problems::new(),
+            repeats: Repeats::default(),
+            stale: BTreeSet::new(),
+            specs: BTreeSet::new(),
+            names: BTreeMap::new(),
+            detections: Vec::new(),
+        }
+    }
+
+    /// Keeps what will be shown of a file's problems.
+    fn problems_of(&mut self, source: Source, mut problems: Vec<Diagnostic>) {
+        self.repeats.shorten(&mut problems);
+        if !problems.is_empty() {
+            self.problems.push((source, problems));
+        }
+    }
 }
 
 /// Runs the command.
@@ -68,31 +89,20 @@ pub(super) fn run(arguments: &BuildArguments) -> Outcome {
     if super::cannot_begin(&workspace) {
         return Ok(false);
     }
-    let out = arguments.out.clone().unwrap_or_else(|| workspace.place("out"));
+    let folder = arguments.out.clone().unwrap_or_else(|| workspace.place("out"));
+    let mut output = Output::new(folder, arguments.check);
     let paths = workspace.paths(&arguments.paths)?;
-    let context = Context {
-        arguments,
-        workspace: &workspace,
-        templates: &templates,
-        paths,
-        targets: targets(arguments),
-        out,
-        safe: RefCell::default(),
-    };
-    let manifest = context.manifest()?;
+    let context = Context { arguments, workspace: &workspace, templates: &templates, paths, targets: targets(arguments) };
+    let manifest = context.manifest(&mut output)?;
     let specs = workspace.specs(&arguments.paths)?;
-    let mut results = context.compile(&specs);
+    let mut results = Results::new(output);
+    context.compile(&specs, &mut results)?;
     let good = !super::has_errors(results.problems.iter().flat_map(|(_, problems)| problems));
-    let mut repeats = Repeats::default();
-    results.problems.iter_mut().for_each(|(_, problems)| repeats.shorten(problems));
     super::report_errors(&results.problems);
-    files::print_error(&repeats.summary());
-    let changed = if arguments.check { context.differences(&manifest, &results)? } else { context.write(&manifest, &results)? };
-    for path in results.stale.iter().map(|path| context.out.join(path)).filter(|path| path.exists()) {
-        files::print_error(&format!("stale: {} was not built again\n", workspace.shown(&path)));
-    }
-    files::print(&table::text(&results.rows, &context.targets))?;
-    workspace.finish(good && !(arguments.check && changed))
+    files::print_error(&results.repeats.summary());
+    context.finish(manifest, &mut results)?;
+    context.report(&results)?;
+    workspace.finish(good && !(arguments.check && results.output.changed()))
 }
 
 fn progress(count: usize) -> ProgressBar {
@@ -107,16 +117,16 @@ fn targets(arguments: &BuildArguments) -> Vec<Target> {
 
 impl Context<'_> {
     /// The manifest of the last build; one that names files which no build writes is refused.
-    fn manifest(&self) -> anyhow::Result<Manifest> {
-        let place = self.out.join(Manifest::NAME);
+    fn manifest(&self, output: &mut Output) -> anyhow::Result<Manifest> {
+        let place = output.folder().join(Manifest::NAME);
         let manifest = Manifest::read(&place)?;
-        let is_ours = |entry: &&Entry| {
+        let mut is_ours = |entry: &&Entry| {
             let target = Target::from_name(&entry.target);
-            let below = target.and_then(|target| entry.path.strip_prefix(target.name())).and_then(|rest| rest.strip_prefix('/'));
-            below.is_some_and(|rest| files::stays_inside(Path::new(rest))) && self.is_really_inside(&self.out.join(&entry.path))
+            let below = target.and_then(|target| entry.path.strip_prefix(target.name())).is_some_and(|rest| rest.starts_with('/'));
+            below && output.holds(&entry.path)
         };
         if let Some(entry) = manifest.entries.iter().find(|entry| !is_ours(entry)) {
-            let message = format!("`{}` is no path that a build writes below `{}`", entry.path, self.workspace.shown(&self.out));
+            let message = format!("`{}` is no path that a build writes below `{}`", entry.path, self.workspace.shown(output.folder()));
             let source = Source::new(self.workspace.shown(&place), "");
             super::report_errors(&[(source, vec![Diagnostic::error(E0801, Span::default(), message)])]);
             bail!("the manifest was not written by `cognate build`; remove it or restore it");
@@ -124,12 +134,11 @@ impl Context<'_> {
         Ok(manifest)
     }
 
-    fn compile(&self, specs: &[PathBuf]) -> Results {
-        let mut results = Results::default();
+    fn compile(&self, specs: &[PathBuf], results: &mut Results) -> anyhow::Result<()> {
         let progress = progress(specs.len());
         let shown_at = Instant::now() + Duration::from_millis(500);
         for path in specs {
-            self.spec(path, &mut results);
+            self.spec(path, results)?;
             progress.inc(1);
             if progress.is_hidden() && Instant::now() > shown_at && std::io::stderr().is_terminal() {
                 progress.set_draw_target(ProgressDrawTarget::stderr());
@@ -138,12 +147,13 @@ impl Context<'_> {
         progress.finish_and_clear();
         // a spec that is not understood may have any title
         let all = self.workspace.is_everything(&self.arguments.paths) && results.detections.len() == specs.len();
-        let site = self.workspace.check_site(&results.detections.iter().collect::<Vec<_>>(), all);
-        results.problems.extend(site);
-        results
+        if let Some((source, problems)) = self.workspace.check_site(&results.detections.iter().collect::<Vec<_>>(), all) {
+            results.problems_of(source, problems);
+        }
+        Ok(())
     }
 
-    fn spec(&self, path: &Path, results: &mut Results) {
+    fn spec(&self, path: &Path, results: &mut Results) -> anyhow::Result<()> {
         let understood = self.workspace.understand(path);
         if self.workspace.has_site() {
             results.detections.extend(understood.detection.clone());
@@ -162,35 +172,40 @@ impl Context<'_> {
             problems.push(Diagnostic::error(E0802, span, message).help("rename one of the two files"));
         }
         match detection.filter(|_| !super::has_errors(&problems)) {
-            Some(detection) => self.targets(&detection, &name, &shown, &mut problems, results),
+            Some(detection) => self.targets(&detection, name, &shown, &mut problems, results)?,
             None => {
-                let cells = self.targets.iter().map(|target| (*target, table::Cell::Failed)).collect();
-                results.rows.push(table::Row { spec: name.clone(), cells });
                 if first == shown {
                     results.stale.extend(self.targets.iter().map(|target| artefact_path(*target, &name)));
                 }
+                let cells = self.targets.iter().map(|target| (*target, table::Cell::Failed)).collect();
+                results.rows.push(table::Row { spec: name, cells });
             }
         }
-        if !problems.is_empty() {
-            results.problems.push((source, problems));
-        }
+        results.problems_of(source, problems);
+        Ok(())
     }
 
-    fn targets(&self, detection: &Detection, name: &str, shown: &str, problems: &mut Vec<Diagnostic>, results: &mut Results) {
+    fn targets(
+        &self,
+        detection: &Detection,
+        name: String,
+        shown: &str,
+        problems: &mut Vec<Diagnostic>,
+        results: &mut Results,
+    ) -> anyhow::Result<()> {
         let options = Options { comments: !self.arguments.no_comments, limit: self.workspace.limit(), ..Options::default() };
         let codes = self.arguments.accept.iter().cloned().chain(self.workspace.accepted(detection)).collect();
         let acceptance = Acceptance { all: false, codes };
-        let mut cells = Vec::new();
+        let mut cells = Vec::with_capacity(self.targets.len());
         for target in self.targets.iter().copied() {
             let (built, warnings) = build(detection, target, self.templates, &options, &acceptance);
             problems.extend(warnings);
-            let path = artefact_path(target, name);
+            let path = artefact_path(target, &name);
             let cell = match built {
                 Built::Built(artefact) => {
-                    results.entries.push(Entry::new(&path, shown, detection, target, &artefact));
-                    let cell = table::Cell::Built(artefact.fidelity.clone());
-                    results.texts.insert(path, artefact.text);
-                    cell
+                    results.output.put(&path, &artefact.text)?;
+                    results.entries.push(Entry::new(&path, shown, detection, target, &artefact.fidelity)?);
+                    table::Cell::Built(table::Mark::of(&artefact.fidelity))
                 }
                 Built::Skipped(reason) => table::Cell::Skipped(reason),
                 Built::Refused(refusals) => {
@@ -201,24 +216,32 @@ impl Context<'_> {
                 Built::NotAccepted(artefact, open) => {
                     problems.extend(open.into_iter().map(|problem| place_at_title(problem, detection)));
                     results.stale.insert(path);
-                    table::Cell::NotAccepted(artefact.fidelity)
+                    table::Cell::NotAccepted(table::Mark::of(&artefact.fidelity))
                 }
             };
             cells.push((target, cell));
         }
-        results.rows.push(table::Row { spec: name.to_owned(), cells });
+        results.rows.push(table::Row { spec: name, cells });
+        Ok(())
     }
 
-    /// The manifest after this run: new entries, and the old ones that this run is not about or could not build again.
-    fn merged(&self, manifest: &Manifest, results: &Results) -> Manifest {
-        let kept = |entry: &&Entry| {
+    /// Removes what an earlier build wrote and this one does not, and writes the manifest: the new entries, and the old
+    /// ones that this run is not about or could not build again.
+    fn finish(&self, old: Manifest, results: &mut Results) -> anyhow::Result<()> {
+        let mut entries = std::mem::take(&mut results.entries);
+        let new: FxHashSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        let is_kept = |entry: &Entry| {
             let concerned = results.specs.contains(&entry.spec) || self.is_gone(&entry.spec);
             !concerned || !self.targets.iter().any(|target| target.name() == entry.target) || results.stale.contains(&entry.path)
         };
-        let old = manifest.entries.iter().filter(kept).filter(|entry| !results.texts.contains_key(&entry.path));
-        let mut entries: Vec<Entry> = old.cloned().chain(results.entries.iter().cloned()).collect();
+        let old = old.entries.into_iter().filter(|entry| !new.contains(entry.path.as_str()));
+        let (kept, gone): (Vec<Entry>, Vec<Entry>) = old.partition(is_kept);
+        entries.extend(kept);
         entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Manifest { entries }
+        for entry in gone {
+            results.output.remove(&entry.path)?;
+        }
+        results.output.put(Manifest::NAME, &Manifest { entries }.text())
     }
 
     /// Whether a spec of the manifest is no more. Outside of a project, only the given folders can tell.
@@ -228,75 +251,24 @@ impl Context<'_> {
         can_tell && !self.workspace.place(spec).is_file()
     }
 
-    fn write(&self, old: &Manifest, results: &Results) -> anyhow::Result<bool> {
-        let new = self.merged(old, results);
-        let mut changed = false;
-        for (path, text) in &results.texts {
-            changed |= self.write_one(path, text)?;
+    /// Prints what changed or would change, what is stale, and the table.
+    fn report(&self, results: &Results) -> anyhow::Result<()> {
+        let folder = results.output.folder();
+        let differences = results.output.differences(|place| self.workspace.shown(place));
+        for difference in &differences {
+            files::print(difference)?;
         }
-        for entry in removed(old, &new) {
-            changed = true;
-            files::remove(&self.out.join(&entry.path), &self.out)?;
-        }
-        Ok(changed | self.write_one(Manifest::NAME, &new.text())?)
-    }
-
-    /// Whether no link leads a file out of `out/`; each folder is looked at once.
-    fn is_really_inside(&self, place: &Path) -> bool {
-        let folder = place.parent().unwrap_or(place);
-        if self.safe.borrow().contains(folder) {
-            return true;
-        }
-        let inside = files::is_really_inside(place, &self.out);
-        if inside {
-            self.safe.borrow_mut().insert(folder.to_path_buf());
-        }
-        inside
-    }
-
-    /// Writes a file below `out/` unless it is there already.
-    fn write_one(&self, path: &str, text: &str) -> anyhow::Result<bool> {
-        let place = self.out.join(path);
-        if !files::stays_inside(Path::new(path)) || !self.is_really_inside(&place) {
-            bail!("`{}` would be written outside of `{}`: a link leads there", files::shown(&place), files::shown(&self.out));
-        }
-        if std::fs::read_to_string(&place).is_ok_and(|before| before == text) {
-            return Ok(false);
-        }
-        files::write(&place, text).map(|()| true)
-    }
-
-    /// Prints what a build would change; whether there is anything.
-    fn differences(&self, old: &Manifest, results: &Results) -> anyhow::Result<bool> {
-        let new = self.merged(old, results);
-        let mut changes: BTreeMap<String, (String, String)> = BTreeMap::new();
-        let read = |path: &str| std::fs::read_to_string(self.out.join(path)).unwrap_or_default();
-        for (path, text) in results.texts.iter().chain([(&Manifest::NAME.to_owned(), &new.text())]) {
-            changes.insert(path.clone(), (read(path), text.clone()));
-        }
-        for entry in removed(old, &new) {
-            changes.insert(entry.path.clone(), (read(&entry.path), String::new()));
-        }
-        changes.retain(|_, (before, after)| before != after);
-        for (path, (before, after)) in &changes {
-            let shown = self.workspace.shown(&self.out.join(path));
-            let diff = similar::TextDiff::from_lines(before.as_str(), after.as_str());
-            files::print(&diff.unified_diff().context_radius(3).header(&shown, &shown).to_string())?;
-        }
-        if !changes.is_empty() {
-            let (count, out) = (files::counted(changes.len(), "file"), self.workspace.shown(&self.out));
+        if !differences.is_empty() {
+            let (count, out) = (files::counted(differences.len(), "file"), self.workspace.shown(folder));
             files::print_error(&format!("out of date below {out}: {count}; run `cognate build`\n"));
         }
-        Ok(!changes.is_empty())
+        for path in results.stale.iter().map(|path| folder.join(path)).filter(|path| path.exists()) {
+            files::print_error(&format!("stale: {} was not built again\n", self.workspace.shown(&path)));
+        }
+        files::print(&table::text(&results.rows, &self.targets))
     }
 }
 
 fn artefact_path(target: Target, name: &str) -> String {
     format!("{}/{name}.{}", target.name(), target.extension())
-}
-
-/// Entries of the old manifest whose files are in the new one no more.
-fn removed<'m>(old: &'m Manifest, new: &Manifest) -> Vec<&'m Entry> {
-    let kept: BTreeSet<&str> = new.entries.iter().map(|entry| entry.path.as_str()).collect();
-    old.entries.iter().filter(|entry| !kept.contains(entry.path.as_str())).collect()
 }

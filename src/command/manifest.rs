@@ -3,9 +3,10 @@
 use super::files;
 use crate::detection::Detection;
 use crate::logsource::Platform;
-use crate::target::{Artefact, Deviation, Target};
+use crate::target::{Deviation, Fidelity, Target};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::path::Path;
 
 /// All artefacts.
@@ -15,63 +16,92 @@ pub struct Manifest {
     pub entries: Vec<Entry>,
 }
 
-/// One artefact.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One artefact: what a build asks of it, and its whole line.
+#[derive(Debug)]
 pub struct Entry {
     /// Below `out/`, with `/`.
     pub path: String,
     /// The spec's path below the project's folder.
     pub spec: String,
-    /// The rule's id.
-    pub id: Option<String>,
-    /// The rule's title.
-    pub title: String,
     /// `aql`, `spl`, `kql`, `sigma`
     pub target: String,
+    /// The entry as JSON.
+    json: String,
+}
+
+/// The keys that every manifest has.
+#[derive(Deserialize)]
+struct Head {
+    path: String,
+    spec: String,
+    target: String,
+}
+
+/// What a line says.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    spec: &'a str,
+    /// The rule's id.
+    id: Option<&'a str>,
+    /// The rule's title.
+    title: &'a str,
+    target: &'static str,
     /// `exact` or `approximate`
-    pub fidelity: String,
+    fidelity: &'static str,
     /// Accepted deviations.
-    pub approximations: Vec<Remark>,
+    approximations: Vec<Remark<'a>>,
     /// What must be true for the query to mean exactly what the spec means.
-    pub assumptions: Vec<Remark>,
+    assumptions: Vec<Remark<'a>>,
     /// What must exist on the platform.
-    pub prerequisites: Vec<String>,
+    prerequisites: Vec<&'a str>,
 }
 
 /// A code and its sentence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Remark {
+#[derive(Serialize)]
+struct Remark<'a> {
     /// Such as `K001`.
-    pub code: String,
-    /// One sentence.
-    pub message: String,
+    code: &'static str,
+    message: &'a str,
+}
+
+fn remarks(list: &[Deviation]) -> Vec<Remark<'_>> {
+    list.iter().map(|deviation| Remark { code: deviation.code.0, message: &deviation.message }).collect()
+}
+
+fn platform(target: Target) -> Option<Platform> {
+    match target {
+        Target::Aql => Some(Platform::Aql),
+        Target::Spl => Some(Platform::Spl),
+        Target::Kql => Some(Platform::Kql),
+        Target::Sigma => None,
+    }
 }
 
 impl Entry {
     /// The entry of an artefact.
-    pub fn new(path: &str, spec: &str, detection: &Detection, target: Target, artefact: &Artefact) -> Entry {
-        let remarks = |list: &[Deviation]| -> Vec<Remark> {
-            list.iter().map(|deviation| Remark { code: deviation.code.0.to_owned(), message: deviation.message.clone() }).collect()
+    pub fn new(path: &str, spec: &str, detection: &Detection, target: Target, fidelity: &Fidelity) -> anyhow::Result<Entry> {
+        let platform = platform(target);
+        let concerns = |of: Platform| of == Platform::Product || Some(of) == platform;
+        let prerequisites = &detection.log_source.prerequisites;
+        let line = Line {
+            path,
+            spec,
+            id: detection.metadata.id.as_deref(),
+            title: &detection.metadata.title.value,
+            target: target.name(),
+            fidelity: if fidelity.approximations.is_empty() { "exact" } else { "approximate" },
+            approximations: remarks(&fidelity.approximations),
+            assumptions: remarks(&fidelity.assumptions),
+            prerequisites: prerequisites.iter().filter(|(of, _)| concerns(*of)).map(|(_, text)| text.as_str()).collect(),
         };
-        let platform = match target {
-            Target::Aql => Some(Platform::Aql),
-            Target::Spl => Some(Platform::Spl),
-            Target::Kql => Some(Platform::Kql),
-            Target::Sigma => None,
-        };
-        let concerns = |of: &Platform| *of == Platform::Product || Some(*of) == platform;
-        let prerequisites = detection.log_source.prerequisites.iter().filter(|(of, _)| concerns(of)).map(|(_, text)| text.clone());
-        Entry {
-            path: path.to_owned(),
-            spec: spec.to_owned(),
-            id: detection.metadata.id.clone(),
-            title: detection.metadata.title.value.clone(),
-            target: target.name().to_owned(),
-            fidelity: if artefact.fidelity.approximations.is_empty() { "exact" } else { "approximate" }.to_owned(),
-            approximations: remarks(&artefact.fidelity.approximations),
-            assumptions: remarks(&artefact.fidelity.assumptions),
-            prerequisites: prerequisites.collect(),
-        }
+        let json = serde_json::to_string(&line).context("cannot write the manifest")?;
+        Ok(Entry { path: path.to_owned(), spec: spec.to_owned(), target: target.name().to_owned(), json })
+    }
+
+    fn read(json: &RawValue) -> serde_json::Result<Entry> {
+        let Head { path, spec, target } = serde_json::from_str(json.get())?;
+        Ok(Entry { path, spec, target, json: json.get().to_owned() })
     }
 }
 
@@ -85,13 +115,23 @@ impl Manifest {
             return Ok(Manifest::default());
         }
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", files::shown(path)))?;
+        let lines = serde_json::from_str::<Vec<&RawValue>>(&text);
+        let entries = lines.and_then(|lines| lines.into_iter().map(Entry::read).collect());
         let problem = || format!("`{}` is not a manifest of `cognate build`; remove it or restore it", files::shown(path));
-        Ok(Manifest { entries: serde_json::from_str(&text).with_context(problem)? })
+        Ok(Manifest { entries: entries.with_context(problem)? })
     }
 
     /// As a JSON list with one line per artefact.
     pub fn text(&self) -> String {
-        let lines: Vec<String> = self.entries.iter().filter_map(|entry| serde_json::to_string(entry).ok()).collect();
-        if lines.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", lines.join(",\n")) }
+        if self.entries.is_empty() {
+            return "[]\n".to_owned();
+        }
+        let mut text = String::with_capacity(self.entries.iter().map(|entry| entry.json.len() + 2).sum::<usize>() + 4);
+        for entry in &self.entries {
+            text.push_str(if text.is_empty() { "[\n" } else { ",\n" });
+            text.push_str(&entry.json);
+        }
+        text.push_str("\n]\n");
+        text
     }
 }

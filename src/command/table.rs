@@ -15,9 +15,9 @@ pub struct Row {
 /// What became of a spec on a target.
 pub enum Cell {
     /// Built.
-    Built(Fidelity),
+    Built(Mark),
     /// Deviates, and nobody has accepted it.
-    NotAccepted(Fidelity),
+    NotAccepted(Mark),
     /// Skipped, with the spec's reason.
     Skipped(String),
     /// The target cannot say it.
@@ -26,30 +26,41 @@ pub enum Cell {
     Failed,
 }
 
+/// What a row shows of a fidelity.
+pub struct Mark {
+    /// The codes of its approximations, each once.
+    approximations: Vec<&'static str>,
+    /// Whether it is under assumptions.
+    assumes: bool,
+}
+
+impl Mark {
+    /// The mark of a fidelity.
+    pub fn of(fidelity: &Fidelity) -> Mark {
+        let mut approximations: Vec<&str> = fidelity.approximations.iter().map(|deviation| deviation.code.0).collect();
+        approximations.dedup();
+        Mark { approximations, assumes: !fidelity.assumptions.is_empty() }
+    }
+
+    fn text(&self) -> String {
+        match (self.approximations.is_empty(), self.assumes) {
+            (true, false) => "exact".to_owned(),
+            (true, true) => "exact*".to_owned(),
+            (false, _) => format!("approx. {}", self.approximations.join(" ")),
+        }
+    }
+}
+
 impl Cell {
     fn text(&self) -> String {
         match self {
-            Cell::Built(fidelity) => mark(fidelity),
-            Cell::NotAccepted(fidelity) => format!("NOT ACCEPTED {}", codes(fidelity)),
+            Cell::Built(mark) => mark.text(),
+            Cell::NotAccepted(mark) => format!("NOT ACCEPTED {}", mark.approximations.join(" ")),
             Cell::Skipped(_) => "skipped".to_owned(),
             Cell::Refused => "REFUSED".to_owned(),
             Cell::Failed => "FAILED".to_owned(),
         }
     }
-}
-
-fn mark(fidelity: &Fidelity) -> String {
-    match (fidelity.approximations.is_empty(), fidelity.assumptions.is_empty()) {
-        (true, true) => "exact".to_owned(),
-        (true, false) => "exact*".to_owned(),
-        (false, _) => format!("approx. {}", codes(fidelity)),
-    }
-}
-
-fn codes(fidelity: &Fidelity) -> String {
-    let mut codes: Vec<&str> = fidelity.approximations.iter().map(|deviation| deviation.code.0).collect();
-    codes.dedup();
-    codes.join(" ")
 }
 
 /// The whole table with a line of totals.
@@ -80,7 +91,7 @@ pub fn text(rows: &[Row], targets: &[Target]) -> String {
     }
     let _ = write!(text, "{}", reasons.iter().map(|reason| format!("{reason}\n")).collect::<String>());
     let _ = writeln!(text, "{}", totals(rows));
-    if rows.iter().flat_map(|row| &row.cells).any(|(_, cell)| matches!(cell, Cell::Built(fidelity) if !fidelity.assumptions.is_empty())) {
+    if rows.iter().flat_map(|row| &row.cells).any(|(_, cell)| matches!(cell, Cell::Built(mark) if mark.assumes)) {
         text.push_str("* under assumptions about platform or data, listed in each artefact and in the manifest\n");
     }
     text
@@ -94,7 +105,7 @@ fn totals(rows: &[Row]) -> String {
     let mut counts: BTreeMap<(u8, &str), usize> = BTreeMap::new();
     for (_, cell) in rows.iter().flat_map(|row| &row.cells) {
         let kind = match cell {
-            Cell::Built(fidelity) if fidelity.approximations.is_empty() => (0, "exact"),
+            Cell::Built(mark) if mark.approximations.is_empty() => (0, "exact"),
             Cell::Built(_) => (1, "approximate"),
             Cell::Skipped(_) => (2, "skipped"),
             Cell::Refused => (3, "refused"),

@@ -297,8 +297,8 @@ impl Surroundings for Workspace {
         changed.or_else(|| file.and_then(|file| file.log_source.clone()))
     }
 
-    fn log_source_names(&self) -> Vec<String> {
-        self.log_sources.read_all().filter_map(|(_, file)| Some(file.log_source.as_ref()?.id.path())).collect()
+    fn near_log_source(&self, id: &LogSourceId) -> Option<String> {
+        self.log_sources.near(id)
     }
 
     fn list_file(&self, path: &str) -> Result<Vec<Value>, String> {

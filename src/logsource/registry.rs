@@ -2,7 +2,7 @@
 //! only then; its name follows from the id: `confluence/audit` is described in `confluence_audit.yml`.
 
 use super::{LogSource, LogSourceId, read};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0701};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0701, closest};
 use crate::source::{Source, Span};
 use include_dir::{Dir, include_dir};
 use std::collections::BTreeMap;
@@ -63,6 +63,12 @@ impl LogSources {
     /// The file that describes the log source at a path such as `confluence/audit`.
     pub fn at_path(&self, path: &str) -> Option<&LogSourceFile> {
         self.files.get(&path.replace('/', "_")).map(File::read)
+    }
+
+    /// The path of the described log source whose name is close to an id's.
+    pub fn near(&self, id: &LogSourceId) -> Option<String> {
+        let near = closest(&id.stem(), self.files.keys().map(String::as_str))?;
+        Some(self.files.get(near)?.read().log_source.as_ref()?.id.path())
     }
 
     /// Every file, read, in the order of their names.

@@ -10,6 +10,7 @@ use crate::source::{Span, Spanned};
 use crate::spec::ItemBlock;
 use crate::yaml::{Number, Value};
 use ipnet::IpNet;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// The most values of one item after lists are filled in.
 const MAX_VALUES: usize = 200_000;
@@ -447,13 +448,16 @@ fn plain(segments: &[Segment], modifier: &str) -> Result<String, String> {
     }
 }
 
+/// A pattern of at most so many states is never too large to be compiled.
+const SMALL_PATTERN: usize = 5_000;
+
 /// Whether a pattern needs more than `regex-syntax` knows, or why it is none. Compiling is left out where it cannot tell
-/// more than parsing: only counted repetitions can make a pattern too large.
+/// more than parsing.
 fn needs_more(whole: &str) -> Result<bool, String> {
     let plain = regex_syntax::Parser::new().parse(whole);
     let read = |error: fancy_regex::Error| first_line(&error.to_string());
     let tree = fancy_regex::Expr::parse_tree(whole).map_err(read)?;
-    if plain.is_err() || whole.contains('{') {
+    if !plain.as_ref().is_ok_and(|pattern| states(pattern) <= SMALL_PATTERN) {
         fancy_regex::Regex::new(whole).map_err(read)?;
     }
     if let Err(regex_syntax::Error::Parse(error)) = &plain
@@ -464,6 +468,22 @@ fn needs_more(whole: &str) -> Result<bool, String> {
     // `a++` never gives back what it has taken; `regex-syntax` reads a repetition of a repetition
     let atomic = |part: &fancy_regex::Expr| matches!(part, fancy_regex::Expr::AtomicGroup(_));
     Ok(plain.is_err() || atomic(&tree.expr) || tree.expr.has_descendant(atomic))
+}
+
+/// About how many states a compiled pattern has.
+fn states(pattern: &Hir) -> usize {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len(),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len(),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min.saturating_add(1)) as usize;
+            states(&repetition.sub).saturating_mul(times.max(1))
+        }
+        HirKind::Capture(capture) => states(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().map(states).fold(1, usize::saturating_add),
+    }
 }
 
 fn first_line(text: &str) -> String {

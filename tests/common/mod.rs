@@ -89,8 +89,8 @@ impl Surroundings for World {
         self.log_sources.described(id).and_then(|file| file.log_source.clone())
     }
 
-    fn log_source_names(&self) -> Vec<String> {
-        self.log_sources.read_all().filter_map(|(_, file)| Some(file.log_source.as_ref()?.id.path())).collect()
+    fn near_log_source(&self, id: &LogSourceId) -> Option<String> {
+        self.log_sources.near(id)
     }
 
     fn list_file(&self, path: &str) -> Result<Vec<Value>, String> {

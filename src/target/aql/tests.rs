@@ -3,45 +3,12 @@
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::frontend::understand;
-use crate::logsource::{LogSource, LogSourceId, LogSources};
-use crate::lower::Surroundings;
+use crate::logsource::LogSources;
 use crate::source::Source;
-use crate::spec::{Body, Spec};
 use crate::target::{Options, Range, Rendered, Target};
 use crate::template::Templates;
-use crate::yaml::{Number, Value};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
-
-struct World {
-    log_sources: LogSources,
-}
-
-impl Surroundings for World {
-    fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
-        self.log_sources.get(id)
-    }
-
-    fn log_source_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn list_file(&self, _: &str) -> Result<Vec<Value>, String> {
-        Err("none".to_owned())
-    }
-
-    fn parameter(&self, _: &Spec, _: &str) -> Option<Number> {
-        None
-    }
-
-    fn adjust_list(&self, _: &Spec, _: &str, values: Vec<Value>) -> Vec<Value> {
-        values
-    }
-
-    fn exclusions(&self, _: &Spec) -> Vec<(String, Body, Source)> {
-        Vec::new()
-    }
-}
+use std::sync::OnceLock;
 
 const LOG_SOURCE: &str = r#"
 product: acme
@@ -81,7 +48,7 @@ fn detection(body: &str) -> Detection {
     let service = if body.contains("logsource") { "" } else { "logsource: { product: acme, service: typed }\n" };
     let source = Source::new("spec.yml", format!("title: Test\n{service}{body}"));
     let log_sources = LogSources::built_in().with([Source::new("logsources/acme_typed.yml", LOG_SOURCE)]);
-    let (detection, diagnostics): (_, Diagnostics) = understand(&source, &World { log_sources });
+    let (detection, diagnostics): (_, Diagnostics) = understand(&source, &log_sources);
     detection.unwrap_or_else(|| panic!("{:#?}", diagnostics.sorted()))
 }
 

@@ -15,6 +15,7 @@ use crate::logsource::{ColumnType, Field, FieldType, Place};
 use crate::source::Span;
 use crate::yaml::Number;
 use ipnet::IpNet;
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 impl Writer<'_> {
     /// A condition; `strict`: never null.
@@ -582,7 +583,27 @@ pub fn is_empty_text(test: &ValueTest) -> bool {
     matches!(test, ValueTest::Text(pattern) if pattern.shape() == Shape::Equals(""))
 }
 
-/// Whether a regular expression finds something in the empty text.
+/// Whether a regular expression finds something in the empty text. One that KQL cannot run finds nothing.
 pub fn matches_empty(regex: &RegexTest) -> bool {
-    fancy_regex::Regex::new(&format!("{}{}", regex.flags(), regex.pattern)).is_ok_and(|regex| regex.is_match("").unwrap_or(false))
+    let parsed = regex_syntax::Parser::new().parse(&format!("{}{}", regex.flags(), regex.pattern));
+    parsed.is_ok_and(|parsed| is_satisfied_by_empty(&parsed))
+}
+
+/// Whether a pattern is satisfied at the only place of the empty text.
+fn is_satisfied_by_empty(pattern: &Hir) -> bool {
+    match pattern.kind() {
+        HirKind::Empty => true,
+        HirKind::Literal(_) | HirKind::Class(_) => false,
+        HirKind::Look(look) => match look {
+            Look::Start | Look::End | Look::StartLF | Look::EndLF | Look::StartCRLF | Look::EndCRLF => true,
+            Look::WordAsciiNegate | Look::WordUnicodeNegate => true,
+            Look::WordStartHalfAscii | Look::WordEndHalfAscii | Look::WordStartHalfUnicode | Look::WordEndHalfUnicode => true,
+            Look::WordAscii | Look::WordUnicode => false,
+            Look::WordStartAscii | Look::WordEndAscii | Look::WordStartUnicode | Look::WordEndUnicode => false,
+        },
+        HirKind::Repetition(repetition) => repetition.min == 0 || is_satisfied_by_empty(&repetition.sub),
+        HirKind::Capture(capture) => is_satisfied_by_empty(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().all(is_satisfied_by_empty),
+        HirKind::Alternation(parts) => parts.iter().any(is_satisfied_by_empty),
+    }
 }

@@ -1,9 +1,10 @@
 //! Conditions as trees of finished fragments, and how they are laid out on lines of bounded width.
 
 use crate::template::TargetTemplates;
+use rustc_hash::FxHashSet;
 
 /// A condition in KQL.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Doc {
     /// A finished fragment that binds tighter than `and`.
     Leaf(String),
@@ -168,14 +169,18 @@ fn chain_lines(parts: &[Doc], word: &str, templates: &TargetTemplates, indent: u
 
 fn flatten(parts: impl IntoIterator<Item = Doc>, open: impl Fn(Doc) -> Result<Vec<Doc>, Doc>) -> Vec<Doc> {
     let mut flat: Vec<Doc> = Vec::new();
-    let mut seen = rustc_hash::FxHashSet::default();
     for part in parts {
-        for doc in open(part).unwrap_or_else(|doc| vec![doc]) {
-            if seen.insert(format!("{doc:?}")) {
-                flat.push(doc);
-            }
+        match open(part) {
+            Ok(inner) => flat.extend(inner),
+            Err(doc) => flat.push(doc),
         }
     }
+    let first = {
+        let mut seen: FxHashSet<&Doc> = FxHashSet::default();
+        flat.iter().map(|doc| seen.insert(doc)).collect::<Vec<bool>>()
+    };
+    let mut first = first.into_iter();
+    flat.retain(|_| first.next() == Some(true));
     flat
 }
 

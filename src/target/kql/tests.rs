@@ -1,47 +1,14 @@
 //! Queries of small specs.
 
-use crate::detection::Detection;
+use crate::detection::{Detection, RegexTest};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::frontend::understand;
-use crate::logsource::{LogSource, LogSourceId, LogSources};
-use crate::lower::Surroundings;
+use crate::logsource::LogSources;
 use crate::source::Source;
-use crate::spec::{Body, Spec};
 use crate::target::{Options, Range, Rendered, Target};
 use crate::template::Templates;
-use crate::yaml::{Number, Value};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
-
-struct World {
-    log_sources: LogSources,
-}
-
-impl Surroundings for World {
-    fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
-        self.log_sources.get(id)
-    }
-
-    fn log_source_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn list_file(&self, _: &str) -> Result<Vec<Value>, String> {
-        Err("none".to_owned())
-    }
-
-    fn parameter(&self, _: &Spec, _: &str) -> Option<Number> {
-        None
-    }
-
-    fn adjust_list(&self, _: &Spec, _: &str, values: Vec<Value>) -> Vec<Value> {
-        values
-    }
-
-    fn exclusions(&self, _: &Spec) -> Vec<(String, Body, Source)> {
-        Vec::new()
-    }
-}
+use std::sync::OnceLock;
 
 const LOG_SOURCE: &str = r#"
 product: acme
@@ -87,7 +54,7 @@ fn templates() -> &'static Templates {
 fn detection(body: &str) -> Detection {
     let log_sources = LogSources::built_in().with([Source::new("acme_typed.yml", LOG_SOURCE)]);
     let text = format!("title: T\nlogsource: {{ product: acme, service: typed }}\n{body}");
-    let (detection, diagnostics): (_, Diagnostics) = understand(&Source::new("t.yml", text), &World { log_sources });
+    let (detection, diagnostics): (_, Diagnostics) = understand(&Source::new("t.yml", text), &log_sources);
     detection.unwrap_or_else(|| panic!("{body}\n{:#?}", diagnostics.sorted()))
 }
 
@@ -331,4 +298,45 @@ fn hunting_has_no_cut() {
     let (text, ..) = compile_range(&AGGREGATE.replace("WINDOW", "1h"), Range::Hunt(86_400_000)).expect("a query");
     assert!(text.contains("| where TimeGenerated >= ago(1d) and TimeGenerated < now()\n"), "{text}");
     assert!(!text.contains("window_end >"), "{text}");
+}
+
+#[test]
+fn what_a_regex_says_of_the_empty_text() {
+    let patterns = [
+        "",
+        "a",
+        "a*",
+        "a+",
+        "a?b?",
+        "a|",
+        "a|b",
+        "^",
+        "$",
+        "^$",
+        "^a$",
+        r"\b",
+        r"\B",
+        r"\A\z",
+        r"\w",
+        r"\W*",
+        "(a|b*)c?",
+        "(a){0}",
+        "a{0,3}",
+        "a{1,3}",
+        "(?m)^$",
+        r"\d*|x",
+        r"^(?:a|)$",
+        "[^a]",
+        r"\b{start}",
+        r"\b{end}",
+        r"\b{start-half}",
+        r"\b{end-half}",
+        "(?s).*",
+        ".+",
+    ];
+    for pattern in patterns {
+        let regex = RegexTest { pattern: pattern.to_owned(), ignore_case: false, multiline: false, dot_all: false, fancy: false };
+        let found = fancy_regex::Regex::new(pattern).expect("a pattern").is_match("").expect("a short search");
+        assert_eq!(super::condition::matches_empty(&regex), found, "{pattern}");
+    }
 }

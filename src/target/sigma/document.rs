@@ -230,6 +230,9 @@ fn escaped(text: &str) -> String {
 
 /// Characters that YAML does not take as they are, that it takes as line breaks, or that hide or reorder text.
 fn needs_escape(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
         || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
@@ -248,8 +251,11 @@ fn is_plain(text: &str) -> bool {
 fn is_other_type(text: &str) -> bool {
     const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     let digit = text.starts_with(|c: char| c.is_numeric());
+    if !digit && text.len() > 5 && text.starts_with(char::is_alphabetic) {
+        return false;
+    }
     let numeric = |c: char| c.is_numeric() || "abcdefxoinABCDEFXOINTtZz_+-.: ".contains(c);
-    WORDS.contains(&text.to_lowercase().as_str())
+    WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
         || trap(text).is_some()
         || Number::parse(text).is_some()
         || (digit && text.chars().all(numeric) && !is_uuid(text))

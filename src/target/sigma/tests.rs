@@ -9,7 +9,7 @@ use crate::source::{Source, Span, Spanned};
 use crate::spec::{Body, ItemBlock, Spec};
 use crate::target::{Artefact, Options, Target, compile};
 use crate::template::Templates;
-use crate::yaml::{Number, Value};
+use crate::yaml::Value;
 use serde::Deserialize;
 use serde_yaml::Value as Yaml;
 use std::collections::BTreeMap;
@@ -25,18 +25,7 @@ impl Surroundings for World {
     fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
         self.log_sources.get(id)
     }
-    fn log_source_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn list_file(&self, path: &str) -> Result<Vec<Value>, String> {
-        Err(path.to_owned())
-    }
-    fn parameter(&self, _: &Spec, _: &str) -> Option<Number> {
-        None
-    }
-    fn adjust_list(&self, _: &Spec, _: &str, values: Vec<Value>) -> Vec<Value> {
-        values
-    }
+
     fn exclusions(&self, _: &Spec) -> Vec<(String, Body, Source)> {
         let value = Spanned::new(Value::Text("svc-backup".into()), Span::default());
         let item = ItemBlock { field: "user".into(), modifiers: Vec::new(), values: vec![value], listed: false, span: Span::default() };

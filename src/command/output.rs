@@ -1,0 +1,102 @@
+//! The folder that a build writes: takes artefacts one by one, and writes those that differ from what is there, or only
+//! remembers what a build would change.
+
+use super::files;
+use anyhow::bail;
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// `out/`, or what would change in it.
+pub struct Output {
+    folder: PathBuf,
+    /// What a build would change: path below the folder → text before and after. `None`: it is written.
+    differences: Option<BTreeMap<String, (String, String)>>,
+    /// Folders below it that exist and that no link leads out of.
+    safe: FxHashSet<String>,
+    changed: bool,
+}
+
+impl Output {
+    /// The folder; with `only_compare` nothing is written.
+    pub fn new(folder: PathBuf, only_compare: bool) -> Output {
+        Output { folder, differences: only_compare.then(BTreeMap::new), safe: FxHashSet::default(), changed: false }
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether anything was, or would be, changed.
+    pub fn changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether a path below the folder stays there: no link on the way leads out. Each folder is looked at once.
+    pub fn holds(&mut self, path: &str) -> bool {
+        if !files::stays_inside(Path::new(path)) {
+            return false;
+        }
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if self.safe.contains(parent) {
+            return true;
+        }
+        let inside = files::is_really_inside(&self.folder.join(path), &self.folder);
+        if inside {
+            self.safe.insert(parent.to_owned());
+        }
+        inside
+    }
+
+    /// Takes the text of one file.
+    pub fn put(&mut self, path: &str, text: &str) -> anyhow::Result<()> {
+        let place = self.folder.join(path);
+        if !self.holds(path) {
+            bail!("`{}` would be written outside of `{}`: a link leads there", files::shown(&place), files::shown(&self.folder));
+        }
+        let before = std::fs::read(&place).ok();
+        if before.as_deref() == Some(text.as_bytes()) {
+            return Ok(());
+        }
+        self.changed = true;
+        match &mut self.differences {
+            Some(differences) => {
+                let before = String::from_utf8_lossy(&before.unwrap_or_default()).into_owned();
+                differences.insert(path.to_owned(), (before, text.to_owned()));
+                Ok(())
+            }
+            None => files::write(&place, text),
+        }
+    }
+
+    /// Removes a file that is no longer generated.
+    pub fn remove(&mut self, path: &str) -> anyhow::Result<()> {
+        let place = self.folder.join(path);
+        match &mut self.differences {
+            Some(differences) => {
+                let before = std::fs::read(&place).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+                self.changed |= !before.is_empty();
+                differences.insert(path.to_owned(), (before, String::new()));
+                Ok(())
+            }
+            None => {
+                self.changed = true;
+                files::remove(&place, &self.folder)
+            }
+        }
+    }
+
+    /// What a build would change, as unified diffs in the order of the paths; nothing for a folder that is written.
+    /// `shown` gives the name of a place.
+    pub fn differences(&self, shown: impl Fn(&Path) -> String) -> Vec<String> {
+        let changes = self.differences.iter().flatten().filter(|(_, (before, after))| before != after);
+        changes
+            .map(|(path, (before, after))| {
+                let name = shown(&self.folder.join(path));
+                let diff = similar::TextDiff::from_lines(before.as_str(), after.as_str());
+                diff.unified_diff().context_radius(3).header(&name, &name).to_string()
+            })
+            .collect()
+    }
+}
