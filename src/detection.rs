@@ -41,6 +41,20 @@ pub struct Detection {
     pub lists: Vec<(String, Vec<Value>)>,
 }
 
+impl Detection {
+    /// Calls `see` for every field that conditions, output columns, group keys and measures read; some more than once.
+    pub fn fields<'d>(&'d self, see: &mut impl FnMut(&'d Arc<Field>)) {
+        let conditions = [&self.condition].into_iter().chain(self.selections.iter().map(|selection| &selection.condition));
+        conditions.for_each(|condition| condition.predicates(&mut |predicate| predicate.fields(see)));
+        self.columns.iter().for_each(|column| see(&column.field));
+        let Some(aggregate) = &self.aggregate else { return };
+        aggregate.group_by.iter().for_each(|key| see(&key.field));
+        for measure in &aggregate.measures {
+            measure.function.argument().into_iter().chain(&measure.filter).for_each(|expression| expression.fields(see));
+        }
+    }
+}
+
 /// Sigma's descriptive keys.
 #[derive(Debug, Clone, Default)]
 pub struct Metadata {
@@ -299,6 +313,20 @@ pub struct Predicate {
     pub tests: Vec<ValueTest>,
     /// Place of the item in the spec.
     pub span: Span,
+}
+
+impl Predicate {
+    /// Calls `see` for the field that is tested, and for those that it is compared with.
+    pub fn fields<'p>(&'p self, see: &mut impl FnMut(&'p Arc<Field>)) {
+        if let Subject::Field(field) = &self.subject {
+            see(field);
+        }
+        for test in &self.tests {
+            if let ValueTest::Field(test) = test {
+                see(&test.other);
+            }
+        }
+    }
 }
 
 impl PartialEq for Predicate {

@@ -40,6 +40,17 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// Calls `see` for every field that it reads.
+    pub fn fields<'e>(&'e self, see: &mut impl FnMut(&'e Arc<Field>)) {
+        self.visit(&mut |part| {
+            if let ExpressionKind::Field(field) = &part.kind {
+                see(field);
+            }
+        });
+    }
+}
+
 /// Types of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Type {

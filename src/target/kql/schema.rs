@@ -1,8 +1,7 @@
 //! Which table and typed columns a query binds to: for checking a query against a schema, and for prerequisites.
 
 use super::value::list_place;
-use crate::detection::{Condition, Detection, MeasureFunction, Subject, ValueTest};
-use crate::expression::{Expression, ExpressionKind};
+use crate::detection::Detection;
 use crate::logsource::{ColumnType, Field, Place};
 use std::collections::BTreeMap;
 
@@ -17,38 +16,9 @@ pub fn schema(detection: &Detection) -> Vec<(String, Vec<(String, &'static str)>
         }
     };
     detection.log_source.fields.iter().for_each(|field| add(field));
-    let conditions = [&detection.condition].into_iter().chain(detection.selections.iter().map(|selection| &selection.condition));
-    conditions.for_each(|condition| fields_of_condition(condition, &mut add));
-    detection.columns.iter().for_each(|column| add(&column.field));
-    if let Some(aggregate) = &detection.aggregate {
-        aggregate.group_by.iter().for_each(|key| add(&key.field));
-        for measure in &aggregate.measures {
-            MeasureFunction::argument(&measure.function).into_iter().chain(&measure.filter).for_each(|e| fields_of_expression(e, &mut add));
-        }
-    }
+    detection.fields(&mut |field| add(field));
     columns.insert(origin.time.clone(), "datetime");
     vec![(origin.table.clone(), columns.into_iter().collect())]
-}
-
-fn fields_of_condition(condition: &Condition, add: &mut impl FnMut(&Field)) {
-    condition.predicates(&mut |predicate| {
-        if let Subject::Field(field) = &predicate.subject {
-            add(field);
-        }
-        for test in &predicate.tests {
-            if let ValueTest::Field(test) = test {
-                add(&test.other);
-            }
-        }
-    });
-}
-
-fn fields_of_expression(expression: &Expression, add: &mut impl FnMut(&Field)) {
-    expression.visit(&mut |part| {
-        if let ExpressionKind::Field(field) = &part.kind {
-            add(field);
-        }
-    });
 }
 
 fn column(field: &Field, open: bool) -> Option<(String, &'static str)> {
