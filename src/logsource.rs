@@ -163,6 +163,9 @@ pub struct Field {
     pub kind: FieldType,
     /// Whether an event may hold several values.
     pub list: bool,
+    /// Whether only the first of several values is read. No log source says so: it is how a platform that keeps one value
+    /// sees a list (an approximation).
+    pub first_only: bool,
     /// What it holds.
     pub description: String,
     /// The Elastic Common Schema name.

@@ -9,7 +9,7 @@ use super::measure::{Accumulator, Contribution, contribution};
 use super::pattern::fold;
 use crate::detection::{Aggregate, Detection, GroupKey, Label, SortKey, Window};
 use crate::expression::{ColumnReference, Type};
-use crate::logsource::{Field, LogSource};
+use crate::logsource::{Field, FieldType, LogSource};
 use rustc_hash::FxHashMap;
 use serde_json::Value as Json;
 use std::cell::OnceCell;
@@ -267,15 +267,15 @@ impl Group {
     }
 }
 
-/// A group key: missing, null and '' are one group; a number keeps its kind for the output.
+/// A group key: missing, null and '' are one group; a number keeps its kind for the output where the field has one.
 fn key_value(key: &GroupKey, event: &Event<'_>, log_source: &LogSource) -> Value {
     if key.field.name == log_source.time.name {
         return Value::Timestamp(event.time as f64);
     }
     let value = match event.first(&key.field) {
         None => Value::Missing,
-        Some(Json::Number(number)) => number.as_f64().map_or(Value::Missing, Value::Number),
-        Some(Json::Bool(value)) => Value::Boolean(*value),
+        Some(Json::Number(number)) if key.field.kind != FieldType::Any => number.as_f64().map_or(Value::Missing, Value::Number),
+        Some(Json::Bool(value)) if key.field.kind != FieldType::Any => Value::Boolean(*value),
         Some(json) => event::text(json).map_or(Value::Missing, |text| Value::Text(text.into_owned())),
     };
     let Value::Text(text) = value else { return value };

@@ -35,6 +35,7 @@ pub fn field_at(name: &str, place: &str) -> Field {
         name: name.into(),
         kind: FieldType::Text,
         list: false,
+        first_only: false,
         description: String::new(),
         ecs: None,
         optional: true,

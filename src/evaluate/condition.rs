@@ -223,11 +223,11 @@ impl Test {
     }
 }
 
-/// A number equals by value, anything else by the text as the author wrote it.
+/// A number equals by value; a text if it is written as the author wrote the number, or in the shortest form.
 fn equals_number(value: &Value<'_>, number: f64, text: &str) -> bool {
     match value.json {
         Json::Number(own) => own.as_f64() == Some(number),
-        Json::String(own) => own == text,
+        Json::String(own) => own == text || *own == event::float_text(number),
         Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => false,
     }
 }

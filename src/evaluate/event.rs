@@ -27,6 +27,18 @@ impl<'e> Event<'e> {
     /// A value under our own name comes first, then one at the place in the product's event. An object is not what a
     /// field of ours holds, so it counts only if there is nothing else (`timestamp: {epochSecond: …}`).
     pub fn any(&self, field: &Field, test: &mut dyn FnMut(&'e Json) -> bool) -> bool {
+        if field.first_only {
+            let mut first = None;
+            self.any_value(field, &mut |value| {
+                first = Some(value);
+                true
+            });
+            return first.is_some_and(test);
+        }
+        self.any_value(field, test)
+    }
+
+    fn any_value(&self, field: &Field, test: &mut dyn FnMut(&'e Json) -> bool) -> bool {
         let named = self.fields.get(&field.name);
         if let Some(value) = named.filter(|value| has_scalar(value)) {
             return any_element(value, test);

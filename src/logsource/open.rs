@@ -99,6 +99,7 @@ pub(super) fn open_field(name: &str) -> Field {
         name: name.to_owned(),
         kind: FieldType::Any,
         list: false,
+        first_only: false,
         description: String::new(),
         ecs: None,
         optional: true,

@@ -313,6 +313,7 @@ fn read_field(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, defaults: &Default
     let spl = bound(Platform::Spl, default_spl(&written.value, &event, kind, is_time, defaults));
     let kql = bound(Platform::Kql, defaults.time.as_ref().filter(|_| is_time).map(|time| column(time, ColumnType::Time)));
     Some(Field {
+        first_only: false,
         description: node.get("description").and_then(|text| reader.text(text, "description")).map(|text| text.value).unwrap_or_default(),
         ecs: optional_text(reader, node, "ecs"),
         absent_for: node

@@ -117,7 +117,7 @@ impl Rewriter {
         if !self.deviations.iter().any(|old| old.message == message) {
             self.deviations.push(Deviation::new(A002, span, message));
         }
-        Arc::new(Field { list: false, ..Field::clone(field) })
+        Arc::new(Field { list: false, first_only: true, ..Field::clone(field) })
     }
 
     fn condition(&mut self, condition: &Condition) -> Condition {

@@ -94,7 +94,9 @@ impl Surroundings for World {
     }
 
     fn list_file(&self, path: &str) -> Result<Vec<Value>, String> {
-        self.lists.get(path).cloned().ok_or_else(|| "there is no such file".to_owned())
+        let known = self.lists.get(path).cloned();
+        let read = || std::fs::read_to_string(root().join(path)).ok().map(|text| list_values(&text));
+        known.or_else(read).ok_or_else(|| "there is no such file".to_owned())
     }
 
     fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {

@@ -10,7 +10,7 @@ const MAX_MAPS: usize = 64;
 
 /// The maps that say what `items` say together.
 pub(super) fn maps(items: &[Item], refused: &mut Vec<Diagnostic>) -> Vec<Vec<Item>> {
-    let items: Vec<Item> = items.iter().map(|item| time_part(item, refused)).collect();
+    let items: Vec<Item> = items.iter().map(|item| existence(&time_part(item, refused))).collect();
     let mut maps: Vec<Vec<Item>> = vec![Vec::new()];
     for item in &items {
         let variants = null_apart(item, refused);
@@ -50,6 +50,18 @@ fn time_part(item: &Item, refused: &mut Vec<Diagnostic>) -> Item {
     }
     let kept = |modifier: &Modifier| self::comparison(*modifier).is_none() && *modifier != Modifier::All;
     Item { modifiers: item.modifiers.iter().copied().filter(kept).collect(), values, ..item.clone() }
+}
+
+/// `exists|neq: true` is written as `exists: false`: not every reader negates it.
+fn existence(item: &Item) -> Item {
+    let negated = |modifier: &Modifier| *modifier == Modifier::Neq;
+    match item.values.as_slice() {
+        [Value::Boolean(value)] if item.modifiers.contains(&Modifier::Exists) && item.modifiers.iter().any(negated) => {
+            let modifiers = item.modifiers.iter().copied().filter(|modifier| !negated(modifier)).collect();
+            Item { modifiers, values: vec![Value::Boolean(!value)], ..item.clone() }
+        }
+        _ => item.clone(),
+    }
 }
 
 /// The values of a part; those of a year have no end.

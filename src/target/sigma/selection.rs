@@ -8,6 +8,8 @@ use crate::diagnostic::{Diagnostic, E0401};
 use crate::logsource::{EventPath, Field, LogSource};
 use crate::source::Span;
 use crate::yaml::Value;
+use ipnet::IpNet;
+use std::net::IpAddr;
 
 /// Writes selections of one log source and collects what cannot be said.
 pub(super) struct Writer<'a> {
@@ -43,7 +45,7 @@ impl<'a> Writer<'a> {
         match body {
             SelectionBody::Alternatives(bodies) => bodies.iter().for_each(|body| self.alternatives(body, found)),
             SelectionBody::Items(items) => match items.as_slice() {
-                [item] if is_plain_keyword(item) => found.extend(item.values.iter().map(value)),
+                [item] if is_plain_keyword(item) => found.extend(item.values.iter().map(keyword)),
                 items => {
                     for items in portable::maps(items, &mut self.refused) {
                         let map = self.map(&items);
@@ -84,8 +86,10 @@ impl<'a> Writer<'a> {
             item.modifiers.iter().filter(|modifier| several || **modifier != Modifier::All).filter_map(|modifier| spelling(*modifier));
         let key = std::iter::once(field.as_str()).chain(modifiers).collect::<Vec<_>>().join("|");
         let refers = item.modifiers.contains(&Modifier::FieldRef);
+        let networks = item.modifiers.contains(&Modifier::Cidr);
         let mut values: Vec<Node> = match refers {
             true => item.values.iter().map(|value| self.reference(value, item.span)).collect(),
+            false if networks => item.values.iter().map(network).collect(),
             false => item.values.iter().map(value).collect(),
         };
         Entry::new(key, if values.len() == 1 { values.remove(0) } else { Node::List(values) })
@@ -103,6 +107,22 @@ fn is_plain_keyword(item: &Item) -> bool {
     let several = item.values.len() > 1;
     item.field.is_none()
         && item.modifiers.iter().all(|modifier| matches!(modifier, Modifier::Expand) || (*modifier == Modifier::All && !several))
+}
+
+/// A keyword is a text to be found, also if it is a number: some readers find texts only.
+fn keyword(written: &Value) -> Node {
+    match written {
+        Value::Number(number) => Node::Value(number.text.clone()),
+        Value::Text(_) | Value::Null | Value::Boolean(_) | Value::List(_) | Value::Map(_) => value(written),
+    }
+}
+
+/// A network; an address alone gets its prefix length, which not every reader can do without.
+fn network(written: &Value) -> Node {
+    match written {
+        Value::Text(text) => Node::Value(text.parse::<IpAddr>().map_or_else(|_| text.clone(), |address| IpNet::from(address).to_string())),
+        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => value(written),
+    }
 }
 
 fn value(value: &Value) -> Node {

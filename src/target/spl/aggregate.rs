@@ -452,8 +452,7 @@ fn sort(aggregate: &Aggregate) -> String {
 
 /// `str(x)` for texts: otherwise those that look like numbers or addresses are ordered as such.
 fn sort_field(aggregate: &Aggregate, name: &str) -> String {
-    let numeric_key =
-        |key: &crate::detection::GroupKey| matches!(key.field.kind, FieldType::Integer | FieldType::Number | FieldType::Any) && !key.lower;
+    let numeric_key = |key: &crate::detection::GroupKey| matches!(key.field.kind, FieldType::Integer | FieldType::Number) && !key.lower;
     let text = aggregate.group_by.iter().any(|key| key.name == name && !numeric_key(key))
         || aggregate.derived.iter().any(|derived| derived.name == name && derived.expression.value_type == Type::Text)
         || aggregate.labels.iter().any(|label| label.name == name)

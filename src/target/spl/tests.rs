@@ -19,6 +19,7 @@ fn field_at(name: &str, kind: FieldType, platform: &str) -> Arc<Field> {
         name: name.into(),
         kind,
         list: false,
+        first_only: false,
         description: String::new(),
         ecs: None,
         optional: true,

@@ -1,0 +1,75 @@
+//! Events → the same without what a query's assumptions rule out, so that evaluator and engine see data on which the
+//! query promises to be exact.
+
+use cognate::detection::{Detection, Window};
+use cognate::evaluate::event::decimal;
+use cognate::target::{Fidelity, Target};
+use serde_json::{Map, Value};
+
+type Events = Vec<(i64, Map<String, Value>)>;
+
+/// The events for a target.
+pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events: &Events) -> Events {
+    let assumes = |code: &str| fidelity.assumptions.iter().any(|deviation| deviation.code.0 == code);
+    let mut events = events.clone();
+    for (_, event) in &mut events {
+        // numbers in texts are written plainly
+        if ["A011", "P003", "S021"].into_iter().any(assumes) {
+            drop_values(event, &|text| text.trim().parse::<f64>().is_ok() && !is_plain(text));
+        }
+        // a present text is not empty
+        if assumes("K003") {
+            drop_values(event, &str::is_empty);
+        }
+        // a field is missing or has a value, never null
+        if assumes("S013") {
+            event.retain(|_, value| !value.is_null());
+        }
+        // letters in regular expressions and their values are ASCII
+        if ["A013", "P006", "K006"].into_iter().any(assumes) {
+            drop_values(event, &|text| !text.is_ascii());
+        }
+    }
+    if assumes("S007") {
+        let keys: Vec<&str> =
+            detection.aggregate.iter().flat_map(|aggregate| aggregate.group_by.iter().map(|key| key.field.name.as_str())).collect();
+        let has = |event: &Map<String, Value>, key: &str| event.get(key).is_some_and(|value| !value.is_null() && value != "");
+        events.retain(|(_, event)| keys.iter().all(|key| has(event, key)));
+    }
+    if target == Target::Sigma
+        && let Some(Window::Sliding { length, .. }) = detection.aggregate.as_ref().map(|aggregate| &aggregate.window)
+    {
+        keep_off_edges(&mut events, *length);
+    }
+    events
+}
+
+/// Drops values that are such texts, also inside of lists.
+fn drop_values(event: &mut Map<String, Value>, is_out: &dyn Fn(&str) -> bool) {
+    event.retain(|_, value| match value {
+        Value::String(text) => !is_out(text),
+        Value::Array(values) => {
+            values.retain(|value| !value.as_str().is_some_and(is_out));
+            true
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => true,
+    });
+}
+
+/// `4625`, `-3`, `1.5`: as a number is shown.
+fn is_plain(text: &str) -> bool {
+    decimal(text).is_some_and(|number| format!("{number}") == text)
+}
+
+/// Moves events so that no two lie exactly a window apart: which side of the edge counts is left to the engine (S010).
+fn keep_off_edges(events: &mut Events, length: i64) {
+    let mut times: Vec<i64> = Vec::new();
+    for (time, _) in events {
+        let mut moved = (*time).max(times.last().copied().unwrap_or(i64::MIN));
+        while times.iter().any(|earlier| moved - earlier == length) {
+            moved += 1000;
+        }
+        times.push(moved);
+        *time = moved;
+    }
+}

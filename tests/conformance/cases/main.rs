@@ -1,0 +1,278 @@
+//! Specs and events → cases for independent engines, one JSON object a line: the query, the events as the platform
+//! stores them, and the rows that the reference evaluator expects. `tests/conformance/run.py` executes them.
+//!
+//! ```text
+//! conformance detections             every shipped detection with the events of its tests
+//! conformance features [EVENTS]      every spec in tests/specs/ok with events made up for it
+//! conformance specs FOLDER [EVENTS]  the same for the specs in a folder
+//! conformance random SEED COUNT      COUNT specs that nobody wrote, from a seed, with events made up for them
+//! conformance spec SEED              the text of one of these
+//! ```
+
+mod adapt;
+#[path = "../../common/mod.rs"]
+mod common;
+mod events;
+mod expected;
+mod native;
+mod specs;
+
+use cognate::detection::Detection;
+use cognate::evaluate::{Alert, AlertBody, Event};
+use cognate::logsource::{AqlOrigin, FieldType};
+use cognate::source::Source;
+use cognate::target::{Fidelity, Options, Range, Target, compile, kql};
+use cognate::template::Templates;
+use common::random::{self, Random};
+use common::{World, files, source, templates};
+use expected::Mode;
+use serde_json::{Map, Value, json};
+use std::io::Write;
+use std::path::Path;
+
+type Events = Vec<(i64, Map<String, Value>)>;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("`{text}` is not a number"));
+    let count = |text: &&str| number(text) as usize;
+    let cases = Cases { world: World::new(), templates: templates() };
+    match words.as_slice() {
+        ["detections"] => files("detections", "yml").iter().for_each(|path| cases.detection(&source(path))),
+        ["features", rest @ ..] => cases.folder(Path::new("tests/specs/ok"), rest.first().map_or(40, count)),
+        ["specs", folder, rest @ ..] => cases.folder(Path::new(folder), rest.first().map_or(40, count)),
+        ["random", seed, specs] => cases.random(number(seed), number(specs)),
+        ["spec", seed] => println!("{}", specs::text(number(seed))),
+        _ => panic!("usage: conformance detections | features [EVENTS] | specs FOLDER [EVENTS] | random SEED COUNT | spec SEED"),
+    }
+}
+
+struct Cases {
+    world: World,
+    templates: Templates,
+}
+
+/// One run of a detection over events.
+struct Run<'a> {
+    spec: &'a str,
+    name: &'a str,
+    detection: &'a Detection,
+    events: &'a Events,
+    mode: Mode,
+}
+
+impl Cases {
+    fn understood(&self, source: &Source) -> Option<Detection> {
+        let (detection, diagnostics) = self.world.understand(source);
+        if detection.is_none() {
+            let problems: Vec<String> = diagnostics.iter().map(|problem| format!("{} {}", problem.code, problem.message)).collect();
+            print(&json!({ "spec": source.path, "status": "invalid", "reason": problems.join("; ") }));
+        }
+        detection
+    }
+
+    /// The tests of a shipped detection: once as a whole, once for each scheduled run that sees something.
+    fn detection(&self, source: &Source) {
+        let Some(detection) = self.understood(source) else { return };
+        for test in &detection.tests {
+            let events: Events = test.events.iter().map(|event| (event.time, event.event.clone())).collect();
+            let run = |name: &str, mode| self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode });
+            run(&test.name.value, Mode::Everything);
+            for now in runs(&detection, &events) {
+                run(&format!("{} (run at {now})", test.name.value), Mode::Scheduled(now));
+            }
+        }
+    }
+
+    /// The specs of a folder, in the order of their names, with events made up for them.
+    fn folder(&self, folder: &Path, count: usize) {
+        let walk = walkdir::WalkDir::new(common::root().join(folder)).sort_by_file_name();
+        let paths = walk.into_iter().map(|entry| entry.expect("a readable folder").into_path());
+        for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "yml")) {
+            let source = source(&path);
+            let Some(detection) = self.understood(&source) else { continue };
+            let mut random = Random::new(seed(&source.path));
+            let events = events::make(&detection, &native::fields(&detection), &mut random, count);
+            let run = |name: &str, mode| self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode });
+            run("made-up events", Mode::Everything);
+            for now in runs(&detection, &events).into_iter().take(1) {
+                run(&format!("made-up events (run at {now})"), Mode::Scheduled(now));
+            }
+        }
+    }
+
+    /// Specs that nobody wrote; those that are not valid are left out.
+    fn random(&self, seed: u64, wanted: u64) {
+        let mut made = 0;
+        for seed in (seed * 1_000_000).. {
+            if made == wanted {
+                break;
+            }
+            let source = Source::new(format!("random/{seed}"), specs::text(seed));
+            let Some(detection) = self.world.understand(&source).0 else { continue };
+            made += 1;
+            let mut random = Random::new(seed);
+            let events = events::make(&detection, &native::fields(&detection), &mut random, 30);
+            let run = |name: &str, mode| self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode });
+            match runs(&detection, &events).first().filter(|_| seed % 4 == 0) {
+                Some(now) => run(&format!("made-up events (run at {now})"), Mode::Scheduled(*now)),
+                None => run("made-up events", Mode::Everything),
+            }
+        }
+    }
+
+    fn run(&self, run: &Run<'_>) {
+        for target in Target::ALL {
+            if matches!((run.mode, target), (Mode::Scheduled(_), Target::Sigma)) {
+                continue;
+            }
+            print(&self.case(run, target));
+        }
+    }
+
+    fn case(&self, run: &Run<'_>, target: Target) -> Value {
+        let head = |status: &str, reason: &str| json!({ "spec": run.spec, "run": run.name, "target": target.name(), "status": status, "reason": reason });
+        let settings = run.detection.targets.iter().find(|settings| settings.target == target);
+        if let Some(reason) = settings.and_then(|settings| settings.skip.as_ref()) {
+            return head("skipped", &reason.value);
+        }
+        let (first, last) = (run.events.first().map_or(events::TEST_START, |e| e.0), run.events.last().map_or(events::TEST_START, |e| e.0));
+        let (now, range) = match run.mode {
+            Mode::Everything => (last + 1000, Range::Hunt((last + 1000 - first) / 60_000 * 60_000 + 60_000)),
+            Mode::Scheduled(now) => (now, Range::Scheduled),
+        };
+        let options = Options { comments: true, range, limit: None };
+        let artefact = match compile(run.detection, target, self.templates.of(target), &options) {
+            Ok(artefact) => artefact,
+            Err(problems) => {
+                return head("refused", &problems.iter().map(|p| format!("{} {}", p.code, p.message)).collect::<Vec<_>>().join("; "));
+            }
+        };
+        let rewritten = target.approximate(run.detection).0;
+        let adapted = adapt::events(target, &rewritten, &artefact.fidelity, run.events);
+        let events: Vec<Event<'_>> = adapted.iter().map(|(time, fields)| Event { time: *time, fields }).collect();
+        let alerts = match expected::alerts(&rewritten, &events, run.mode) {
+            Ok(alerts) => alerts,
+            Err(problem) => return head("refused", &format!("the evaluator cannot run it: {problem}")),
+        };
+        let (kind, rows) = expectation(target, &rewritten, run, &events, &alerts);
+        let mut case = head("built", "");
+        case["fidelity"] = artefact.fidelity.mark().into();
+        case["codes"] = codes(&artefact.fidelity);
+        case["kind"] = kind.into();
+        case["expected"] = rows;
+        case["case"] = engine_case(target, run.detection, artefact.text, &events, now);
+        case
+    }
+}
+
+/// The moments of scheduled runs that see events of a window or report an alert; at most a few.
+fn runs(detection: &Detection, events: &Events) -> Vec<i64> {
+    let bounds = Range::Scheduled.bounds(detection);
+    let every = detection.schedule.every;
+    let next = |time: i64| (time + bounds.latest).div_euclid(every) * every + every;
+    let mut runs: Vec<i64> = events.iter().map(|(time, _)| next(*time)).collect();
+    if let Some(cognate::detection::Window::Tumbling(length)) = detection.aggregate.as_ref().map(|aggregate| &aggregate.window) {
+        runs.extend(events.iter().map(|(time, _)| next(time.div_euclid(*length) * length + length - 1)));
+    }
+    runs.sort_unstable();
+    runs.dedup();
+    let step = runs.len().div_ceil(3).max(1);
+    runs.into_iter().step_by(step).collect()
+}
+
+/// What the engine's rows are compared with: rows of columns, groups, or which events.
+fn expectation(target: Target, rewritten: &Detection, run: &Run<'_>, events: &[Event<'_>], alerts: &[Alert]) -> (&'static str, Value) {
+    let (sigma, detection, mode) = (target == Target::Sigma, run.detection, run.mode);
+    if detection.aggregate.is_some() {
+        let rows = alerts.iter().filter_map(|alert| match &alert.body {
+            AlertBody::Row(row) if sigma => Some(expected::group(row)),
+            AlertBody::Row(row) => Some(expected::row(row)),
+            AlertBody::Event(_) => None,
+        });
+        return (if sigma { "groups" } else { "rows" }, rows.collect());
+    }
+    if detection.columns.is_empty() || sigma {
+        let marks = expected::matching(rewritten, events, mode);
+        return ("events", marks.into_iter().map(|index| if sigma { json!(index) } else { json!(native::marker(index)) }).collect());
+    }
+    let is_time = |column: &&cognate::detection::Column| {
+        column.field.kind == FieldType::Timestamp || column.field.name == detection.log_source.time.name
+    };
+    let times: Vec<&str> = detection.columns.iter().filter(is_time).map(|column| column.name.as_str()).collect();
+    let rows = alerts.iter().filter_map(|alert| match &alert.body {
+        AlertBody::Event(event) => Some(expected::event(event, &times)),
+        AlertBody::Row(_) => None,
+    });
+    ("rows", rows.collect())
+}
+
+fn engine_case(target: Target, detection: &Detection, query: String, events: &[Event<'_>], now: i64) -> Value {
+    let native = native::events(target, detection, events);
+    let mut options = json!({ "now": now as f64 / 1000.0 });
+    let mut case = json!({ "lang": target.name(), "query": query });
+    match target {
+        Target::Aql => {
+            if let Some(AqlOrigin::TypeName(name)) = &detection.log_source.aql {
+                options["const"] = json!({ "devicetype": 4001 });
+                options["names"] = json!({ "devicetype": { "4001": name } });
+            }
+            case["schema"] = json!({ "events": properties(detection) });
+        }
+        Target::Spl => {}
+        Target::Kql => {
+            let mut tables = Map::new();
+            for (table, columns) in kql::schema(detection) {
+                let mut columns: Map<String, Value> = columns.into_iter().map(|(name, kind)| (name, kind.into())).collect();
+                let extra = native.iter().flat_map(|event| event.as_object().into_iter().flat_map(Map::keys));
+                extra.for_each(|name| {
+                    columns.entry(name.clone()).or_insert("string".into());
+                });
+                columns.insert(native::MARKER.to_owned(), "string".into());
+                tables.insert(table, columns.into());
+            }
+            case["schema"] = tables.into();
+        }
+        Target::Sigma => {
+            options["timestamp_field"] = "@timestamp".into();
+            options["all"] = true.into();
+        }
+    }
+    case["events"] = native.into();
+    case["options"] = options;
+    case
+}
+
+/// The types of the properties that a query may name.
+fn properties(detection: &Detection) -> Map<String, Value> {
+    use cognate::logsource::{ColumnType, Place};
+    let property = |field: &std::sync::Arc<cognate::logsource::Field>| match field.aql.as_ref().map(|binding| &binding.place) {
+        Some(Place::Column { name, kind }) => {
+            let kind = match kind {
+                ColumnType::Integer | ColumnType::Time => "long",
+                ColumnType::Real => "double",
+                ColumnType::Text | ColumnType::Boolean | ColumnType::Dynamic | ColumnType::Guid | ColumnType::Address => "string",
+            };
+            Some((name.clone(), kind.into()))
+        }
+        Some(Place::Json { .. } | Place::Element { .. }) => None,
+        None => detection.log_source.open.then(|| (field.name.clone(), "string".into())),
+    };
+    native::fields(detection).iter().filter_map(property).collect()
+}
+
+fn codes(fidelity: &Fidelity) -> Value {
+    let mut codes: Vec<&str> = fidelity.approximations.iter().map(|deviation| deviation.code.0).collect();
+    codes.dedup();
+    codes.into()
+}
+
+fn seed(text: &str) -> u64 {
+    text.bytes().fold(7, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
+}
+
+fn print(value: &Value) {
+    // whoever reads the cases may have gone
+    let _ = writeln!(std::io::stdout().lock(), "{value}");
+}

@@ -1,0 +1,330 @@
+//! An event in our names or in the product's shape → the event as each platform stores it, by the log source's bindings.
+//!
+//! This is the inverse of what queries do: a query reads `Meta.agent`, so here an event's `agent` is written there.
+
+use cognate::detection::{Detection, Subject};
+use cognate::evaluate::Event;
+use cognate::evaluate::event::{number, text};
+use cognate::evaluate::moment;
+use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, Place, TimeFormat};
+use cognate::target::Target;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// The column that tells events apart where a query returns the platform's own columns.
+pub const MARKER: &str = "cognate_event";
+
+/// A text of letters only, so that no keyword is found in it by accident.
+pub fn marker(index: usize) -> String {
+    let letters = index.to_string().bytes().map(|digit| char::from(b'q' + (digit - b'0'))).collect::<String>();
+    format!("zz{letters}")
+}
+
+/// The fields that a detection reads, each once, in the order of their names.
+pub fn fields(detection: &Detection) -> Vec<Arc<Field>> {
+    let mut fields = Vec::new();
+    detection.fields(&mut |field| fields.push(field.clone()));
+    fields.sort_by(|a, b| a.name.cmp(&b.name));
+    fields.dedup_by(|a, b| a.name == b.name);
+    fields.retain(|field| field.name != detection.log_source.time.name);
+    fields
+}
+
+/// The events as a platform stores them.
+pub fn events(target: Target, detection: &Detection, events: &[Event<'_>]) -> Vec<Value> {
+    let fields = fields(detection);
+    let event = |(index, event): (usize, &Event<'_>)| match target {
+        Target::Aql => aql(detection, &fields, index, event),
+        Target::Spl => spl(detection, &fields, index, event),
+        Target::Kql => kql(detection, &fields, index, event),
+        Target::Sigma => sigma(detection, &fields, event),
+    };
+    events.iter().enumerate().map(event).map(Value::Object).collect()
+}
+
+/// All single values of a field.
+fn values(event: &Event<'_>, field: &Field) -> Vec<Value> {
+    let mut values = Vec::new();
+    event.any(field, &mut |value| {
+        values.push(value.clone());
+        false
+    });
+    values
+}
+
+/// The event in the product's own shape: members that no field stands for stay, fields stand at their places.
+fn product(detection: &Detection, fields: &[Arc<Field>], event: &Event<'_>) -> Map<String, Value> {
+    let mut root = Value::Object(event.fields.clone());
+    let time = &detection.log_source.time;
+    if let EventPath::Path(path) = &time.event
+        && !event.has(time)
+    {
+        let written = match detection.log_source.time_format {
+            TimeFormat::Iso8601 => moment::text(event.time).into(),
+            TimeFormat::EpochSeconds => json!(event.time as f64 / 1000.0),
+            TimeFormat::EpochMilliseconds => json!(event.time),
+        };
+        write_path(&mut root, path, false, &[written]);
+    }
+    for field in fields.iter().filter(|field| event.fields.contains_key(&field.name)) {
+        let written = EventPath::Path(vec![field.name.clone()]);
+        let values = values(event, field);
+        if field.event == written || values.is_empty() {
+            continue;
+        }
+        root.as_object_mut().expect("a map").remove(&field.name);
+        match &field.event {
+            EventPath::Path(path) => write_path(&mut root, path, field.list, &values),
+            EventPath::Element(e) => write_element(at(&mut root, &e.list), [&e.key, &e.equals, &e.value], &values),
+        }
+    }
+    match root {
+        Value::Object(map) => map,
+        other => panic!("not an event: {other}"),
+    }
+}
+
+/// The place at a path; maps on the way are made.
+fn at<'v>(root: &'v mut Value, path: &[String]) -> &'v mut Value {
+    path.iter().fold(root, |value, step| {
+        if !value.is_object() {
+            *value = json!({});
+        }
+        value.as_object_mut().expect("a map").entry(step.clone()).or_insert(Value::Null)
+    })
+}
+
+/// Writes values at a path; several of a list-valued field become members of the elements of a list.
+fn write_path(root: &mut Value, path: &[String], list: bool, values: &[Value]) {
+    match (list, path) {
+        (true, [list @ .., member]) if !list.is_empty() => {
+            let elements = elements(at(root, list));
+            for (index, value) in values.iter().enumerate() {
+                if elements.len() <= index {
+                    elements.push(json!({}));
+                }
+                *at(&mut elements[index], std::slice::from_ref(member)) = value.clone();
+            }
+        }
+        (true, _) => *at(root, path) = Value::Array(values.to_vec()),
+        (false, _) => *at(root, path) = values.first().cloned().unwrap_or(Value::Null),
+    }
+}
+
+fn elements(value: &mut Value) -> &mut Vec<Value> {
+    if !value.is_array() {
+        *value = json!([]);
+    }
+    value.as_array_mut().expect("a list")
+}
+
+/// Writes values into the elements of a list that a key chooses; elements that are missing are added.
+fn write_element(list: &mut Value, [key, equals, member]: [&String; 3], values: &[Value]) {
+    let elements = elements(list);
+    let mut chosen: Vec<usize> = (0..elements.len()).filter(|index| elements[*index].get(key).is_some_and(|k| k == equals)).collect();
+    for (index, value) in values.iter().enumerate() {
+        if chosen.len() <= index {
+            elements.push(json!({ key.as_str(): equals }));
+            chosen.push(elements.len() - 1);
+        }
+        elements[chosen[index]][member.as_str()] = value.clone();
+    }
+}
+
+/// Our value as the platform writes it.
+fn mapped(binding: Option<&Binding>, value: &Value) -> Value {
+    let text = text(value);
+    let pair = binding.and_then(|binding| {
+        let text = text.as_ref()?;
+        binding.values.iter().find(|(ours, _)| ours.to_lowercase() == text.to_lowercase())
+    });
+    pair.map_or_else(|| value.clone(), |(_, theirs)| theirs.clone().into())
+}
+
+fn as_text(value: &Value) -> Value {
+    text(value).map_or(Value::Null, |text| text.into_owned().into())
+}
+
+fn milliseconds(value: &Value) -> Option<i64> {
+    moment::read(value, cognate::logsource::TimeFormat::Iso8601)
+}
+
+/// The raw event: JSON, or only the values, a line each, where keywords are searched in it. That names and punctuation
+/// hold no keyword is what the queries assume there.
+fn raw(detection: &Detection, product: &Value) -> String {
+    let mut keywords = false;
+    detection.condition.predicates(&mut |predicate| keywords |= predicate.subject == Subject::Event);
+    if !keywords {
+        return product.to_string();
+    }
+    let mut lines = Vec::new();
+    leaves(product, &mut lines);
+    lines.join("\n")
+}
+
+fn leaves(value: &Value, lines: &mut Vec<String>) {
+    match value {
+        Value::Null => {}
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => lines.extend(text(value).map(|text| text.into_owned())),
+        Value::Array(values) => values.iter().for_each(|value| leaves(value, lines)),
+        Value::Object(members) => members.values().for_each(|value| leaves(value, lines)),
+    }
+}
+
+/// QRadar: one value for each property.
+fn aql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event<'_>) -> Map<String, Value> {
+    let mut stored = Map::new();
+    for field in fields {
+        let (name, kind) = match field.aql.as_ref().map(|binding| &binding.place) {
+            Some(Place::Column { name, kind }) => (name.clone(), *kind),
+            Some(Place::Json { .. } | Place::Element { .. }) => continue,
+            None if detection.log_source.open => (field.name.clone(), ColumnType::Text),
+            None => continue,
+        };
+        let Some(value) = values(event, field).first().map(|value| mapped(field.aql.as_ref(), value)) else { continue };
+        let value = match kind {
+            ColumnType::Integer | ColumnType::Real => number(&value).map_or(Value::Null, |number| number.into()),
+            ColumnType::Time => milliseconds(&value).map_or(Value::Null, |time| time.into()),
+            ColumnType::Text | ColumnType::Boolean | ColumnType::Dynamic | ColumnType::Guid | ColumnType::Address => as_text(&value),
+        };
+        if !value.is_null() {
+            stored.insert(name, value);
+        }
+    }
+    if let Some(AqlOrigin::TypeIds(ids)) = &detection.log_source.aql {
+        stored.insert("devicetype".to_owned(), ids[index % ids.len()].into());
+    }
+    stored.insert("starttime".to_owned(), event.time.into());
+    stored.insert("payload".to_owned(), raw(detection, &Value::Object(product(detection, fields, event))).into());
+    stored.insert(MARKER.to_owned(), marker(index).into());
+    stored
+}
+
+/// Splunk: fields as they are extracted, and the raw event.
+fn spl(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event<'_>) -> Map<String, Value> {
+    let mut stored = Map::new();
+    let mut raw = Value::Object(product(detection, fields, event));
+    for field in fields {
+        let values: Vec<Value> = values(event, field).iter().map(|value| mapped(field.spl.as_ref(), value)).collect();
+        if values.is_empty() {
+            continue;
+        }
+        match field.spl.as_ref().map(|binding| &binding.place) {
+            Some(Place::Column { name, kind }) => drop(stored.insert(name.clone(), extracted(*kind, &values))),
+            Some(Place::Json { column, path, .. }) => {
+                let mut json =
+                    stored.get(column).and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok()).unwrap_or(json!({}));
+                write_path(&mut json, path, field.list, &values);
+                stored.insert(column.clone(), json.to_string().into());
+            }
+            Some(Place::Element { column, key, equals, value, .. }) => {
+                let path: Vec<String> = column.split('.').map(str::to_owned).collect();
+                write_element(at(&mut raw, &path), [key, equals, value], &values);
+            }
+            None if detection.log_source.open => drop(stored.insert(field.name.clone(), extracted(ColumnType::Text, &values))),
+            None => {}
+        }
+    }
+    if let Some(origin) = &detection.log_source.spl {
+        let of = |list: &[String], otherwise: &str| match list {
+            [] => otherwise.to_owned(),
+            list => list[index % list.len()].replace('*', otherwise),
+        };
+        stored.insert("index".to_owned(), of(&origin.index, "main").into());
+        stored.insert("sourcetype".to_owned(), of(&origin.sourcetype, "any").into());
+        if !origin.source.is_empty() {
+            stored.insert("source".to_owned(), of(&origin.source, "any").into());
+        }
+    }
+    stored.insert("_time".to_owned(), (event.time as f64 / 1000.0).into());
+    stored.insert("_raw".to_owned(), self::raw(detection, &raw).into());
+    stored.insert(MARKER.to_owned(), marker(index).into());
+    stored
+}
+
+fn extracted(kind: ColumnType, values: &[Value]) -> Value {
+    let one = |value: &Value| match (kind, value) {
+        (ColumnType::Time, value) => milliseconds(value).map_or_else(|| value.clone(), |time| (time as f64 / 1000.0).into()),
+        (_, Value::Bool(value)) => value.to_string().into(),
+        (_, value) => value.clone(),
+    };
+    match values {
+        [value] => one(value),
+        values => values.iter().map(one).collect(),
+    }
+}
+
+/// Sentinel and Defender: typed columns.
+fn kql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event<'_>) -> Map<String, Value> {
+    let mut stored = Value::Object(Map::new());
+    let mut texts = Vec::new();
+    for field in fields {
+        let values: Vec<Value> = values(event, field).iter().map(|value| mapped(field.kql.as_ref(), value)).collect();
+        if values.is_empty() {
+            continue;
+        }
+        match field.kql.as_ref().map(|binding| &binding.place) {
+            Some(Place::Column { name, kind }) => {
+                stored[name.as_str()] = match (field.list, kind) {
+                    (true, ColumnType::Text | ColumnType::Address) => Value::Array(values).to_string().into(),
+                    (true, _) => Value::Array(values),
+                    (false, kind) => typed(*kind, &values[0]),
+                };
+            }
+            Some(Place::Json { column, text, path }) => {
+                let path: Vec<String> = column.split('.').map(str::to_owned).chain(path.iter().cloned()).collect();
+                write_path(&mut stored, &path, field.list, &values);
+                texts.extend(text.then(|| column.clone()));
+            }
+            Some(Place::Element { column, text, key, equals, value }) => {
+                let path: Vec<String> = column.split('.').map(str::to_owned).collect();
+                write_element(at(&mut stored, &path), [key, equals, value], &values);
+                texts.extend(text.then(|| path[0].clone()));
+            }
+            None if detection.log_source.open => stored[field.name.as_str()] = as_text(&values[0]),
+            None => {}
+        }
+    }
+    for column in texts {
+        if !stored[&column].is_string() {
+            stored[&column] = stored[&column].to_string().into();
+        }
+    }
+    let Value::Object(mut stored) = stored else { panic!("not an event") };
+    if let Some(origin) = &detection.log_source.kql {
+        stored.insert(origin.time.clone(), moment::text(event.time).into());
+    }
+    // what no field stands for is in a column of its own, for keywords
+    if detection.log_source.open {
+        for (name, value) in event.fields.iter().filter(|(name, value)| !value.is_object() && **name != detection.log_source.time.name) {
+            stored.entry(name.clone()).or_insert_with(|| as_text(value));
+        }
+    }
+    stored.insert(MARKER.to_owned(), marker(index).into());
+    stored
+}
+
+fn typed(kind: ColumnType, value: &Value) -> Value {
+    match kind {
+        ColumnType::Text | ColumnType::Address | ColumnType::Guid => as_text(value),
+        ColumnType::Integer => number(value).map_or(Value::Null, |number| (number as i64).into()),
+        ColumnType::Real => number(value).map_or(Value::Null, |number| number.into()),
+        ColumnType::Boolean => text(value).map_or(Value::Null, |text| (text.to_lowercase() == "true").into()),
+        ColumnType::Time => milliseconds(value).map_or(Value::Null, |time| moment::text(time).into()),
+        ColumnType::Dynamic => value.clone(),
+    }
+}
+
+/// An engine that runs Sigma on the product's own events; elements chosen by a key stand under our name (S022).
+fn sigma(detection: &Detection, fields: &[Arc<Field>], event: &Event<'_>) -> Map<String, Value> {
+    let mut stored = product(detection, fields, event);
+    for field in fields.iter().filter(|field| matches!(field.event, EventPath::Element(_))) {
+        match values(event, field).as_slice() {
+            [] => {}
+            [value] => drop(stored.insert(field.name.clone(), value.clone())),
+            values => drop(stored.insert(field.name.clone(), values.into())),
+        }
+    }
+    stored.insert("@timestamp".to_owned(), moment::text(event.time).into());
+    stored
+}

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Executes queries on independent engines and compares their rows with the reference evaluator's.
+
+usage: run.py KIT CASES...      KIT is the folder of the engine kit, CASES are files with one case a line
+                                (see tests/conformance/cases); --quiet: only the table and the summary
+
+Prints a table of specs and targets (exact, approximate with codes, refused, skipped, FAILED), each difference with its query,
+and 'N passed, N failed'. Exit status 1 if something failed, 2 if the kit cannot be used."""
+import collections
+import json
+import math
+import pathlib
+import re
+import subprocess
+import sys
+from datetime import datetime, timezone
+
+TARGETS = ("aql", "spl", "kql", "sigma")
+MARKER = "cognate_event"
+# A batch of cases for the kit: it starts each engine once.
+BATCH = 400
+
+
+def read(paths):
+    return [json.loads(line) for path in paths for line in pathlib.Path(path).read_text(encoding="utf-8").split("\n") if line]
+
+
+def execute(kit, cases):
+    """the engine's answer for each case"""
+    answers = []
+    for start in range(0, len(cases), BATCH):
+        batch = [case["case"] for case in cases[start:start + BATCH]]
+        done = subprocess.run([sys.executable, kit / "run.py"], input=json.dumps(batch), capture_output=True, encoding="utf-8")
+        if done.returncode not in (0, 1):
+            sys.exit(f"the engine kit cannot be used: {done.stderr.strip()}")
+        answers += json.loads(done.stdout)
+    return answers
+
+
+def milliseconds(target, value):
+    """a moment as an engine shows it"""
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return round(moment.timestamp() * 1000)
+    number = as_number(value)
+    return None if number is None else round(number * (1 if target == "aql" else 1000))
+
+
+def as_number(value):
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def is_close(a, b):
+    return a == b or (a is not None and b is not None and math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12))
+
+
+def as_text(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def as_list(value):
+    if value is None or value == "":
+        return []
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            pass
+    return [as_text(v) for v in value] if isinstance(value, list) else [as_text(value)]
+
+
+def is_same(target, expected, value):
+    """whether an engine's value is the evaluator's"""
+    if expected is None:
+        return value is None or value == "" or value == []
+    (kind, wanted), = expected.items()
+    if kind == "time":
+        return milliseconds(target, value) == round(wanted)
+    if kind == "seconds":
+        seconds = value["timespan_s"] if isinstance(value, dict) and "timespan_s" in value else as_number(value)
+        return is_close(seconds, wanted)
+    if kind == "number":
+        return is_close(as_number(value), float(wanted))
+    if kind == "boolean":
+        return str(value).lower() in (("true", "1", "1.0") if wanted else ("false", "0", "0.0"))
+    if kind == "list":
+        return as_list(value) == wanted
+    if kind == "values":
+        return sorted(as_list(value)) == sorted(as_text(v) for v in wanted)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return as_text(value) == wanted if value is not None else wanted == ""
+
+
+def is_same_row(target, expected, row):
+    return all(is_same(target, wanted, row.get(column)) for column, wanted in expected.items())
+
+
+def unmatched(target, expected, rows):
+    """(expected rows that did not come, rows that were not expected)"""
+    left, missing = list(rows), []
+    for wanted in expected:
+        found = next((i for i, row in enumerate(left) if is_same_row(target, wanted, row)), None)
+        if found is None:
+            missing.append(wanted)
+        else:
+            del left[found]
+    return missing, left
+
+
+def compare_rows(target, expected, rows):
+    if len(expected) == len(rows) and all(is_same_row(target, w, r) for w, r in zip(expected, rows)):
+        return None
+    missing, left = unmatched(target, expected, rows)
+    if missing or left:
+        return "\n".join([f"missing    {json.dumps(w, ensure_ascii=False)}" for w in missing[:3]]
+                         + [f"unexpected {json.dumps(r, ensure_ascii=False)}" for r in left[:3]])
+    return "the rows come in another order" if any("window_start" in w for w in expected) else None
+
+
+def compare(case, answer):
+    """what is different, or nothing"""
+    target, kind, expected = case["target"], case["kind"], case["expected"]
+    if not answer["ok"]:
+        return f"the engine refuses: {answer['error']}"
+    rows = answer["rows"]
+    if kind == "events":
+        column = "event_index" if target == "sigma" else MARKER
+        found = [row.get(column) for row in rows]
+        found = sorted(found, key=str)
+        return None if found == sorted(expected, key=str) else f"expected {sorted(expected, key=str)}, found {found}"
+    if kind == "groups":
+        def groups(keys):
+            return {tuple("" if k is None else as_text(next(iter(k.values()))) for k in key) for key in keys}
+        found = {tuple("" if v is None else as_text(v) for v in row["group"].values()) for row in rows if row["kind"] == "correlation"}
+        wanted = groups(expected)
+        return None if found == wanted else f"expected groups {sorted(wanted)}, found {sorted(found)}"
+    return compare_rows(target, expected, rows)
+
+
+def table(results):
+    """spec x target"""
+    specs = list(dict.fromkeys(spec for spec, _ in results))
+    width = max(len(spec) for spec in specs)
+    widths = {t: max(len(t), *(len(results.get((s, t), "")) for s in specs)) for t in TARGETS}
+    lines = [f"{'spec':{width}}  " + "  ".join(f"{t:{widths[t]}}" for t in TARGETS)]
+    lines += [f"{s:{width}}  " + "  ".join(f"{results.get((s, t), ''):{widths[t]}}" for t in TARGETS) for s in specs]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def mark(case):
+    return f"approximate {' '.join(case['codes'])}" if case["codes"] else "exact"
+
+
+def main():
+    arguments = [a for a in sys.argv[1:] if not a.startswith("--")]
+    quiet = "--quiet" in sys.argv
+    if len(arguments) < 2:
+        sys.exit(__doc__)
+    kit, found = pathlib.Path(arguments[0]), read(arguments[1:])
+    built = [case for case in found if case["status"] == "built"]
+    answers = execute(kit, built)
+    results, counts, failed = {}, collections.Counter(), 0
+    for case in found:
+        key = (case["spec"], case.get("target"))
+        if case["status"] == "invalid":
+            failed += 1
+            print(f"{case['spec']}: {case['reason']}")
+        elif case["status"] != "built":
+            results.setdefault(key, case["status"])
+    for case, answer in zip(built, answers, strict=True):
+        key = (case["spec"], case["target"])
+        difference = compare(case, answer)
+        counts[case["target"], "alerts" if case["expected"] else "silent"] += 1
+        if difference:
+            failed += 1
+            results[key] = "FAILED"
+            if not quiet:
+                print(f"\n{case['spec']}: {case['run']}: {case['target']}\n{difference}\n{case['case']['query']}")
+        else:
+            results.setdefault(key, mark(case))
+    print(table(results))
+    for target in TARGETS:
+        print(f"{target}: {counts[target, 'alerts']} runs with rows and {counts[target, 'silent']} without")
+    print(f"{len(built) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
