@@ -53,6 +53,12 @@ fn of_item(item: &Item, found: &mut Vec<Deviation>) {
         let message = format!("`{name}` is never there with the value null, which `exists` would find");
         found.push(Deviation::new(S013, item.span, message));
     }
+    if item.modifiers.contains(&Modifier::FieldRef) {
+        let message = format!(
+            "`{name}` and the field that it is compared with are never both there with the value null, which `fieldref` would find equal"
+        );
+        found.push(Deviation::new(S013, item.span, message));
+    }
     if item.modifiers.contains(&Modifier::Neq) && item.modifiers.contains(&Modifier::FieldRef) {
         let message = format!("`{name}|fieldref|neq` also holds of an event without the other field");
         found.push(Deviation::new(S014, item.span, message));

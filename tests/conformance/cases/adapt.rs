@@ -1,10 +1,14 @@
 //! Events → the same without what a query's assumptions rule out, so that evaluator and engine see data on which the
 //! query promises to be exact.
 
-use cognate::detection::{Detection, Window};
+use crate::events::predicates;
+use crate::native;
+use cognate::detection::{Condition, Detection, Predicate, Subject, ValueTest, Window};
 use cognate::evaluate::event::decimal;
+use cognate::evaluate::{Event, holds};
 use cognate::target::{Fidelity, Target};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 type Events = Vec<(i64, Map<String, Value>)>;
 
@@ -30,6 +34,21 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
             drop_values(event, &|text| !text.is_ascii());
         }
     }
+    // a keyword is found in the raw event exactly if one value holds it
+    if ["A004", "P002", "K002", "S018"].into_iter().any(assumes) {
+        events.retain(|(_, event)| keywords_stay_in_values(detection, event));
+    }
+    // rsigma compares one value of a list in `fieldref`
+    if target == Target::Sigma {
+        let lists = compared_lists(detection);
+        for value in
+            events.iter_mut().flat_map(|(_, event)| event.iter_mut()).filter(|(name, _)| lists.contains(*name)).map(|(_, value)| value)
+        {
+            if let Value::Array(values) = value {
+                values.truncate(1);
+            }
+        }
+    }
     if assumes("S007") {
         let keys: Vec<&str> =
             detection.aggregate.iter().flat_map(|aggregate| aggregate.group_by.iter().map(|key| key.field.name.as_str())).collect();
@@ -42,6 +61,27 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
         keep_off_edges(&mut events, *length);
     }
     events
+}
+
+/// Whether each keyword is found in the raw event exactly if it is found in a single value.
+fn keywords_stay_in_values(detection: &Detection, event: &Map<String, Value>) -> bool {
+    let raw = Map::from_iter([("raw".to_owned(), native::lines(&Value::Object(event.clone())).into())]);
+    let finds = |predicate: &Predicate, fields| {
+        holds(&Condition::Match(predicate.clone()), &detection.log_source, &Event { time: 0, fields }).unwrap_or(false)
+    };
+    let keywords = predicates(detection).into_iter().filter(|predicate| predicate.subject == Subject::Event);
+    keywords.into_iter().all(|predicate| finds(&predicate, event) == finds(&predicate, &raw))
+}
+
+/// The list-valued fields that a test compares with another field.
+fn compared_lists(detection: &Detection) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for predicate in predicates(detection) {
+        if predicate.tests.iter().any(|test| matches!(test, ValueTest::Field(_))) {
+            predicate.fields(&mut |field| names.extend(field.list.then(|| field.name.clone())));
+        }
+    }
+    names
 }
 
 /// Drops values that are such texts, also inside of lists.

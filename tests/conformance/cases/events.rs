@@ -66,7 +66,8 @@ pub fn make(detection: &Detection, fields: &[Arc<Field>], random: &mut Random, c
     events
 }
 
-fn predicates(detection: &Detection) -> Vec<Predicate> {
+/// All predicates of its condition and selections.
+pub fn predicates(detection: &Detection) -> Vec<Predicate> {
     let mut predicates = Vec::new();
     let conditions = std::iter::once(&detection.condition).chain(detection.selections.iter().map(|selection| &selection.condition));
     conditions.for_each(|condition| condition.predicates(&mut |predicate| predicates.push(predicate.clone())));
@@ -292,8 +293,16 @@ fn json_number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 { json!(value as i64) } else { json!(value) }
 }
 
-/// The value in the type that the log source promises.
+/// The value in the type that the log source promises. Where values have other names on a platform, ours are used.
 fn fitting(field: &Field, value: Value) -> Value {
+    let is_other_name = |text: &str| {
+        let pairs = [&field.aql, &field.spl, &field.kql].into_iter().flatten().flat_map(|binding| &binding.values);
+        let found = pairs.clone().find(|(ours, theirs)| ours.eq_ignore_ascii_case(text) || theirs.eq_ignore_ascii_case(text));
+        found.map(|(ours, _)| ours.clone())
+    };
+    if let Some(ours) = value.as_str().and_then(is_other_name) {
+        return ours.into();
+    }
     let number = cognate::evaluate::event::number(&value);
     match field.kind {
         FieldType::Any => value,

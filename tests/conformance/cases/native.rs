@@ -136,7 +136,7 @@ fn mapped(binding: Option<&Binding>, value: &Value) -> Value {
     let text = text(value);
     let pair = binding.and_then(|binding| {
         let text = text.as_ref()?;
-        binding.values.iter().find(|(ours, _)| ours.to_lowercase() == text.to_lowercase())
+        binding.values.iter().find(|(ours, _)| *ours == **text)
     });
     pair.map_or_else(|| value.clone(), |(_, theirs)| theirs.clone().into())
 }
@@ -157,8 +157,13 @@ fn raw(detection: &Detection, product: &Value) -> String {
     if !keywords {
         return product.to_string();
     }
+    lines(product)
+}
+
+/// All single values, a line each.
+pub fn lines(event: &Value) -> String {
     let mut lines = Vec::new();
-    leaves(product, &mut lines);
+    leaves(event, &mut lines);
     lines.join("\n")
 }
 
