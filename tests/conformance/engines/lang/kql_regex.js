@@ -3,9 +3,9 @@
 // KQL documents the syntax of Rust's regex crate (query/regex): no look-around, no back-references, classes are Unicode, class set
 // operations, inline flags. The pattern is parsed completely and written again for JavaScript; what is not understood is refused.
 // A class becomes tests of one character: [ab] stays, A&&B is (?=A)B, A--B is (?!B)A, a negation is (?!A)[^].
-// Limits: the flag i must hold for all letters of a pattern or for none. A group inside of a repetition keeps its last participating
-// match in Rust and may lose it in JavaScript: repeatedGroup tells (extract() refuses such a pattern). JavaScript searches with
-// backtracking: a hostile pattern is stopped by the timeout of the case.
+// A flag i that holds for all of a pattern becomes JavaScript's; one that holds for a part is written out letter by letter.
+// Limits: a group inside of a repetition keeps its last participating match in Rust and may lose it in JavaScript: repeatedGroup tells
+// (extract() refuses such a pattern). JavaScript searches with backtracking: a hostile pattern is stopped by the timeout of the case.
 'use strict';
 const { refuse } = require('./kql_values.js');
 
@@ -20,7 +20,33 @@ const codePoint = code => `\\u{${code.toString(16)}}`;
 const negation = test => `(?!${test})${ANY}`;
 const hasCase = c => c.toLowerCase() !== c || c.toUpperCase() !== c;
 
-function translate(pattern) {
+// Letter -> all letters that are the same but for their case ("(?i) letters match both upper and lower case"; simple case folding)
+let caseGroups = null;
+function caseGroup(c) {
+  if (!caseGroups) {
+    const byFold = new Map();
+    for (let code = 0; code < 0x1ea00; code++) {
+      const letter = String.fromCodePoint(code);
+      if (code >= 0xd800 && code < 0xe000 || !hasCase(letter)) continue;
+      const fold = letter.toUpperCase().toLowerCase();
+      byFold.set(fold, [...(byFold.get(fold) || []), letter]);
+    }
+    const same = (a, b) => new RegExp(`^${codePoint(a.codePointAt(0))}$`, 'iu').test(b);
+    caseGroups = new Map([...byFold.values()].flatMap(group => group.map(letter => [letter, group.filter(other => same(letter, other))])));
+  }
+  return caseGroups.get(c) || [c];
+}
+const setOf = letters => `[${letters.map(letter => codePoint(letter.codePointAt(0))).join('')}]`;
+// A test of one character, and of every character that differs from a matching one in case only
+function closedOverCase(test) {
+  const regex = new RegExp(`^${test}$`, 'u');
+  caseGroup('a');
+  const added = [...caseGroups].filter(([letter, group]) => !regex.test(letter) && group.some(other => regex.test(other))).map(([letter]) => letter);
+  return added.length ? `(?:${test}|${setOf(added)})` : test;
+}
+
+// letterByLetter: write the flag i out instead of using JavaScript's
+function translate(pattern, letterByLetter = false) {
   const text = Array.from(pattern);
   let at = 0, groups = 0, repeatedGroup = false;
   const caseFlags = new Set();                        // the values of the flag i where it counts
@@ -40,7 +66,7 @@ function translate(pattern) {
     const code = parseInt(digits, 16);
     return code <= 0x10ffff ? code : bad('there is no such character');
   }
-  function property() {                               // \pL, \p{Greek}, \p{Letter}
+  function property(flags) {                          // \pL, \p{Greek}, \p{Letter}
     let name = text[at++];
     if (name === '{') {
       name = '';
@@ -48,12 +74,14 @@ function translate(pattern) {
       at++;
     }
     for (const candidate of [name, `Script=${name}`, `General_Category=${name}`]) {
-      try { new RegExp(`\\p{${candidate}}`, 'u'); return `[\\p{${candidate}}]`; } catch (error) { /* try the next one */ }
+      try { new RegExp(`\\p{${candidate}}`, 'u'); } catch (error) { continue; }
+      caseFlags.add(flags.i);
+      return letterByLetter && flags.i ? closedOverCase(`[\\p{${candidate}}]`) : `[\\p{${candidate}}]`;
     }
     return bad(`unknown class ${name}`);
   }
   // After a backslash: {code} of a character, {test} of one character, or {assertion}
-  function escape(inClass) {
+  function escape(inClass, flags) {
     const c = text[at++];
     if (c === undefined) return bad('it ends in a backslash');
     if (c in CONTROL) return { code: CONTROL[c] };
@@ -62,8 +90,8 @@ function translate(pattern) {
     if (c === 'U') return { code: hex(8) };
     if (/[dsw]/.test(c)) return { test: `[${PERL[c]}]` };
     if (/[DSW]/.test(c)) return { test: negation(`[${PERL[c.toLowerCase()]}]`) };
-    if (c === 'p') return { test: property() };
-    if (c === 'P') return { test: negation(property()) };
+    if (c === 'p') return { test: property(flags) };
+    if (c === 'P') return { test: negation(property(flags)) };
     if (/[0-9]/.test(c)) return bad('there are no back-references, and octal numbers are not supported');
     if (!inClass) {
       if (c === 'A') return { assertion: START };
@@ -79,6 +107,7 @@ function translate(pattern) {
   function charClass(flags) {
     const negated = peek() === '^';
     if (negated) at++;
+    const written = letterByLetter && flags.i;
     let result = null, operator = null, tests = [], set = '', empty = true;
     const add = test => { tests.push(test); empty = false; };
     const close = () => {
@@ -93,6 +122,7 @@ function translate(pattern) {
       if (lookingAt('~~')) return bad('~~ is not supported');
       if (lookingAt('&&') || lookingAt('--') && !empty) {
         const next = lookingAt('&&') ? '&&' : '--';
+        if (written) return bad('&& and -- where the flag i holds for a part');
         close();
         operator = next;
         at += 2;
@@ -105,11 +135,11 @@ function translate(pattern) {
       } else if (c === '[') { at++; add(charClass(flags)); }
       else if (flags.x && /\s/.test(c)) at++;
       else {
-        const first = classCharacter();
+        const first = classCharacter(flags);
         if (first.test !== undefined) add(first.test);
         else if (peek() === '-' && peek(1) !== ']' && peek(1) !== '-' && peek(1) !== undefined) {
           at++;
-          const last = classCharacter();
+          const last = classCharacter(flags);
           if (last.test !== undefined || last.code < first.code) return bad('bad range in a class');
           set += `${codePoint(first.code)}-${codePoint(last.code)}`;
         } else set += codePoint(first.code);
@@ -117,11 +147,12 @@ function translate(pattern) {
       }
     }
     close();
+    if (written) result = closedOverCase(result);
     return negated ? `(?:${negation(result)})` : result;
   }
-  function classCharacter() {
+  function classCharacter(flags) {
     const c = text[at++];
-    return c === '\\' ? escape(true) : { code: c.codePointAt(0) };
+    return c === '\\' ? escape(true, flags) : { code: c.codePointAt(0) };
   }
 
   // ---- groups, flags and repetitions ----
@@ -163,8 +194,9 @@ function translate(pattern) {
     return quantifier + (lazy ? '?' : '');
   }
   function literal(code, flags) {
-    if (hasCase(String.fromCodePoint(code))) caseFlags.add(flags.i);
-    return codePoint(code);
+    const letter = String.fromCodePoint(code);
+    if (hasCase(letter)) caseFlags.add(flags.i);
+    return letterByLetter && flags.i ? setOf(caseGroup(letter)) : codePoint(code);
   }
   function atom(flags) {
     const c = text[at++];
@@ -175,8 +207,8 @@ function translate(pattern) {
     if (c === '$') return flags.m ? '(?![^\\n])' : END;
     if ('*+?{'.includes(c)) return bad(`nothing to repeat before ${c}`);
     if (c !== '\\') return literal(c.codePointAt(0), flags);
-    const { assertion, test, code } = escape(false);
-    if (test !== undefined) { if (test.includes('\\p{')) caseFlags.add(flags.i); return `(?:${test})`; }
+    const { assertion, test, code } = escape(false, flags);
+    if (test !== undefined) return `(?:${test})`;     // the classes \d \s \w \p{..} as they are
     return assertion || literal(code, flags);
   }
   function alternation(flags) {
@@ -196,8 +228,8 @@ function translate(pattern) {
   }
   const source = alternation({ i: false, m: false, s: false, x: false, U: false });
   if (at < text.length) bad('unmatched )');
-  if (caseFlags.size > 1) bad('the flag i must hold for all of it or for nothing');
-  return { source, flags: caseFlags.has(true) ? 'giu' : 'gu', groups, repeatedGroup };
+  if (caseFlags.size > 1 && !letterByLetter) return translate(pattern, true);
+  return { source, flags: caseFlags.has(true) && !letterByLetter ? 'giu' : 'gu', groups, repeatedGroup };
 }
 
 const cache = new Map();

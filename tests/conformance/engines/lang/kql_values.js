@@ -110,12 +110,12 @@ function textOf(value) {
 // ---- text to numbers and times ------------------------------------------------------------------------------------------
 const fractionTicks = digits => Number((digits || '').padEnd(7, '0').slice(0, 7));
 
-// "Supported formats", ISO 8601 (scalar-data-types/datetime). Text that is no moment in any documented format is null; text in one
-// of the other documented or undocumented formats is refused: the docs advise against all but ISO 8601.
+// "Supported formats", ISO 8601 (scalar-data-types/datetime). Other text that looks like a date or a time is refused: the other formats
+// are advised against, and not documented completely. Text that does not is null.
 function readDatetime(text) {
   const trimmed = text.trim();
   const m = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|GMT|[+-]\d{2}:?\d{2})?)?$/i.exec(trimmed);
-  if (!m) return /\d/.test(trimmed) ? refuse(`the text '${trimmed.slice(0, 60)}' as a datetime: only ISO 8601 is supported`) : null;
+  if (!m) return /^\d+$|\d[-/]\d|\d:\d|\d\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i.test(trimmed) ? refuse(`the text '${trimmed.slice(0, 60)}' as a datetime: only ISO 8601 is supported`) : null;
   const moment = datetimeOf(+m[1], +m[2], +m[3], +(m[4] || 0), +(m[5] || 0), +(m[6] || 0), fractionTicks(m[7]));
   const zone = /^([+-])(\d{2}):?(\d{2})$/.exec(m[8] || '');
   if (!moment || !zone) return moment;
@@ -142,7 +142,7 @@ function readTimespan(text) {
   m = /^(-)?(\d+)$/.exec(trimmed);
   if (m) return new TimeSpan(BigInt(trimmed) * TICKS.day);
   m = /^(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?$/.exec(trimmed);
-  if (!m) return /\d/.test(trimmed) ? refuse(`the text '${trimmed.slice(0, 60)}' as a timespan is not documented`) : null;
+  if (!m) return /^\d+$|\d[-/]\d|\d:\d|\d\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i.test(trimmed) ? refuse(`the text '${trimmed.slice(0, 60)}' as a timespan is not documented`) : null;
   if (+m[3] > 23 || +m[4] > 59 || +(m[5] || 0) > 59) return null;
   const ticks = BigInt(m[2] || 0) * TICKS.day + BigInt(+m[3] * 3600 + +m[4] * 60 + +(m[5] || 0)) * TICKS.second + BigInt(fractionTicks(m[6]));
   return new TimeSpan(m[1] ? -ticks : ticks);
