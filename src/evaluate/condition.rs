@@ -217,7 +217,7 @@ impl Test {
             Test::Compare(comparison, number) => event::number(value.json).is_some_and(|own| compare(own, *comparison, *number)),
             Test::Field(test) => value.text().is_some_and(|text| relates(text, test, event)),
             Test::TimePart(part, comparison, number) => {
-                compare_part(value.json.as_str().and_then(moment::read_iso), *part, *comparison, *number)
+                compare_part(value.json.as_str().and_then(moment::of_text), *part, *comparison, *number)
             }
         }
     }

@@ -45,9 +45,7 @@ impl Value {
     fn read_as(self, value_type: Type) -> Value {
         match (value_type, self) {
             (Type::Number, Value::Text(text)) => event::decimal(&text).map_or(Value::Missing, Value::Number),
-            (Type::Timestamp, Value::Text(text)) => {
-                moment::read_iso(&text).map_or(Value::Missing, |moment| Value::Timestamp(moment as f64))
-            }
+            (Type::Timestamp, Value::Text(text)) => moment::of_text(&text).map_or(Value::Missing, |moment| Value::Timestamp(moment as f64)),
             (Type::Boolean, Value::Text(text)) => Value::Boolean(equal_ignoring_case(&text, "true")),
             (Type::Boolean, Value::Missing) => Value::Boolean(false),
             (Type::Text, value @ (Value::Number(_) | Value::Boolean(_))) => value.text().map_or(Value::Missing, Value::Text),
@@ -180,7 +178,7 @@ pub fn field_value(field: &Field, value_type: Type, event: &Event<'_>, log_sourc
         Type::Number => event::number(json).map_or(Value::Missing, Value::Number),
         Type::Text => event::text(json).map_or(Value::Missing, |text| Value::Text(text.into_owned())),
         Type::Boolean => Value::Boolean(event::text(json).is_some_and(|text| equal_ignoring_case(&text, "true"))),
-        Type::Timestamp => json.as_str().and_then(moment::read_iso).map_or(Value::Missing, |moment| Value::Timestamp(moment as f64)),
+        Type::Timestamp => json.as_str().and_then(moment::of_text).map_or(Value::Missing, |moment| Value::Timestamp(moment as f64)),
         Type::Duration | Type::Texts => Value::Missing,
     }
 }

@@ -17,6 +17,31 @@ pub fn read(value: &Json, format: TimeFormat) -> Option<i64> {
     }
 }
 
+/// The moment that a field's text is: `2026-01-05`, or with a time of day as `2026-01-05T10:00[:00[.5]][Z|+01:00]`. A blank
+/// may stand for `T`, a comma for the point, small letters for `T` and `Z`. Other forms of ISO 8601 are texts.
+pub fn of_text(text: &str) -> Option<i64> {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (date, time) = text.split_at_checked(10).unwrap_or((text, ""));
+    let mut parts = date.split('-');
+    let is_date = [4, 2, 2].into_iter().all(|count| parts.next().is_some_and(|part| digits(part, count))) && parts.next().is_none();
+    let is_time = || {
+        let clock = time.strip_prefix(['T', 't', ' '])?;
+        let clock = match clock.strip_suffix(['Z', 'z']) {
+            Some(clock) => clock,
+            None => match clock.rsplit_once(['+', '-']) {
+                Some((clock, zone)) => digits(&zone.replacen(':', "", 1), 4).then_some(clock)?,
+                None => clock,
+            },
+        };
+        let (clock, fraction) = clock.split_once(['.', ',']).map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
+        let parts: Vec<&str> = clock.split(':').collect();
+        let is_clock = (parts.len() == 3 || (parts.len() == 2 && fraction.is_none())) && parts.iter().all(|part| digits(part, 2));
+        let is_fraction = fraction.is_none_or(|fraction| !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit()));
+        Some(is_clock && is_fraction)
+    };
+    if is_date && (time.is_empty() || is_time() == Some(true)) { read_iso(text) } else { None }
+}
+
 /// Reads ISO 8601 text; without a zone it is UTC.
 pub fn read_iso(text: &str) -> Option<i64> {
     let text = text.trim();
@@ -85,6 +110,39 @@ fn date_time(milliseconds: i64) -> Option<DateTime> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn texts_of_fields_that_are_moments() {
+        let ten = Some(1_767_607_200_000);
+        for text in
+            ["2026-01-05T10:00:00Z", "2026-01-05 10:00", "2026-01-05t10:00:00,000z", "2026-01-05T11:00+01:00", "2026-01-05T09:00:00.0-0100"]
+        {
+            assert_eq!(of_text(text), ten, "{text}");
+        }
+        assert_eq!(of_text("2026-01-05"), Some(1_767_571_200_000));
+        let others = [
+            "",
+            "2026",
+            "20260105T100000Z",
+            "2026-W02-1",
+            " 2026-01-05",
+            "2026-01-05T10",
+            "2026-01-05T10:00:00+01",
+            "2026-13-05",
+            "2026-01-05T10:00.5",
+        ];
+        for text in others.into_iter().chain([
+            "2026-01-05T",
+            "2026-01-05Z",
+            "2026-01-05T1:00",
+            "2026-01-05T10:00:00.",
+            "é",
+            "2026-01-0é",
+            "2026-01-05T10:00+é",
+        ]) {
+            assert_eq!(of_text(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn iso_texts() {

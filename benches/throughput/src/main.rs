@@ -48,7 +48,7 @@ fn main() -> anyhow::Result<()> {
 type Runner<'a> = Box<dyn FnMut(&[Value]) -> usize + 'a>;
 
 /// Both take turns; the best round of each counts.
-fn report(name: &str, events: &[Value], ours: &mut Runner<'_>, theirs: &mut Runner<'_>) {
+fn report<'a>(name: &str, events: &[Value], ours: &mut Runner<'a>, theirs: &mut Runner<'a>) {
     let mut best = [f64::MAX; 2];
     let mut found = [0; 2];
     for _ in 0..ROUNDS {

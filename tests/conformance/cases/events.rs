@@ -3,7 +3,7 @@
 
 use crate::random::Random;
 use cognate::detection::{Comparison, Detection, Predicate, RegexTest, Segment, Subject, TextPattern, ValueTest, Window};
-use cognate::logsource::{Field, FieldType};
+use cognate::logsource::{ColumnType, Field, FieldType, Place};
 use ipnet::IpNet;
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::{Map, Value, json};
@@ -289,6 +289,14 @@ impl Maker<'_, '_> {
     }
 }
 
+/// A text as it is if it is a GUID, else one of two.
+fn guid(value: &Value) -> Value {
+    let text = value.as_str().unwrap_or_default();
+    let is_guid = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let other = if text.len() % 2 == 0 { "5f0d0e57-2f0c-4d1d-9d5e-1c2f3a4b5c6d" } else { "8bfaabe6-84c4-51da-8479-66c519cd5957" };
+    if is_guid { value.clone() } else { other.into() }
+}
+
 fn json_number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 { json!(value as i64) } else { json!(value) }
 }
@@ -304,6 +312,13 @@ fn fitting(field: &Field, value: Value) -> Value {
         return ours.into();
     }
     let number = cognate::evaluate::event::number(&value);
+    let column = field.kql.as_ref().map(|binding| (&binding.place, &binding.values));
+    match column {
+        Some((Place::Column { kind: ColumnType::Guid, .. }, _)) => return guid(&value),
+        // only the values that the log source lists have a number there
+        Some((Place::Column { kind: ColumnType::Integer, .. }, values)) if !values.is_empty() => return values[0].0.clone().into(),
+        Some(_) | None => {}
+    }
     match field.kind {
         FieldType::Any => value,
         FieldType::Text => cognate::evaluate::event::text(&value).map_or(Value::Null, |text| text.into_owned().into()),

@@ -14,10 +14,9 @@ use std::sync::Arc;
 /// The column that tells events apart where a query returns the platform's own columns.
 pub const MARKER: &str = "cognate_event";
 
-/// A text of letters only, so that no keyword is found in it by accident.
+/// A text without letters and digits, so that no keyword is found in it by accident.
 pub fn marker(index: usize) -> String {
-    let letters = index.to_string().bytes().map(|digit| char::from(b'q' + (digit - b'0'))).collect::<String>();
-    format!("zz{letters}")
+    format!("{index:09b}").replace('0', "~").replace('1', "!")
 }
 
 /// The fields that a detection reads, each once, in the order of their names.
