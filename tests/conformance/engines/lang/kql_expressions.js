@@ -288,12 +288,15 @@ function listOf(node, scope) {
   });
   return (row, at) => parts.flatMap(part => part(row, at)).flat(Infinity);
 }
-// One operand or, for `where * has "x"`, all columns that hold text ("any column"): the results are joined by or.
-function operand(node, scope) {
-  if (kindOf(node) !== 'StarExpression') { const value = compile(node, scope); return (row, at) => [value(row, at)]; }
-  const at = scope.columns.flatMap((c, i) => (c.type === 'string' || c.type === 'dynamic' ? [i] : []));
-  if (at.length < scope.columns.length) scope.query.notes.add('* is taken as the columns of the types string and dynamic');
-  return row => at.map(i => row[i]);
+// `where * has "x"`: "the rows in which the word appears in any column" (where-operator). Columns of the types string and dynamic are
+// tested; whether the text of another column counts is not documented, so a row that it would decide is refused.
+function anyColumn(node, scope, test) {
+  const right = compile(node.Right, scope), texts = scope.columns.map(c => c.type === 'string' || c.type === 'dynamic');
+  return (row, at) => {
+    const wanted = right(row, at), found = row.map((value, i) => i).filter(i => test(textOf(row[i]), wanted) === true);
+    if (found.some(i => texts[i])) return true;
+    return found.length ? refuse(`whether * includes the column ${scope.columns[found[0]].name} is not documented`) : false;
+  };
 }
 function binary(node, scope, kind) {
   const base = kind.replace(/Expression$/, ''), lazy = scope.with({ lazy: true });
@@ -315,9 +318,10 @@ function binary(node, scope, kind) {
     test = text[1] ? (a, b) => !plain(a, b) : plain;
   }
   if (!test) return unsupported(node);
-  if (kindOf(node.Left) === 'StarExpression' && /^Not|^Bang/.test(base)) return refuse('a negated test of * is not supported');
-  const left = operand(node.Left, scope), right = compile(node.Right, scope);
-  return (row, at) => { const b = right(row, at); return left(row, at).map(a => test(a, b)).reduce(or, false); };
+  if (kindOf(node.Left) === 'StarExpression')
+    return /^Not|^Bang/.test(base) || typeName(node.Right) !== 'string' ? refuse('such a test of * is not supported') : anyColumn(node, scope, test);
+  const left = compile(node.Left, scope), right = compile(node.Right, scope);
+  return (row, at) => test(left(row, at), right(row, at));
 }
 function membership(node, scope, kind) {
   const left = compile(node.Left, scope), list = listOf(node.Right, scope);

@@ -11,7 +11,10 @@ const { IP_FUNCTIONS } = require('./kql_ip.js');
 
 // Null if an argument is null: "the null value is sticky" (scalar-data-types/null-values).
 const strict = f => (args, call) => (args.some(a => a === null) ? null : f(args, call));
+// The arguments of the types string and dynamic as texts.
 const onText = f => (args, call) => f(args.map((a, i) => (call.types[i] === 'string' || call.types[i] === 'dynamic' ? textOf(a) : a)), call);
+// The first n arguments as texts, whatever they are ("forcibly casted to strings", indexof-function).
+const asText = (n, f) => (args, call) => f(args.map((a, i) => (i < n ? textOf(a) : a)), call);
 const undocumented = what => refuse(`${what} is not documented`);
 const real = value => Number(value);
 const index = value => Number(value);
@@ -35,16 +38,12 @@ function binAt(value, size, origin) {
 const bin = strict(([value, size]) =>
   binAt(value, size, value instanceof DateTime ? new DateTime(0n) : value instanceof TimeSpan ? new TimeSpan(0n) : 0n));
 
+// round-function does not say where a half goes: refused if the nearest numbers away from zero and to even differ.
 function round([value, digits = 0n]) {
   if (typeof value === 'bigint' && digits >= 0n) return value;
-  const scale = 10 ** Math.abs(Number(digits)), scaled = digits < 0n ? real(value) / scale : real(value) * scale;
-  const whole = Math.round(Math.abs(scaled));
-  if (Math.abs(scaled) % 1 === 0.5 && whole % 2 === 1) {                 // away from zero and to even differ
-    const even = whole - 1;
-    if (even !== whole && !(digits === 1n && value === 2.15)) return undocumented('the rounding of an exact half');
-  }
-  const rounded = Math.sign(scaled) * whole;
-  const result = digits < 0n ? rounded * scale : rounded / scale;
+  const scale = 10 ** Math.abs(Number(digits)), scaled = Math.abs(digits < 0n ? real(value) / scale : real(value) * scale), whole = Math.round(scaled);
+  if (scaled % 1 === 0.5 && whole % 2 === 1) return undocumented('the rounding of an exact half');
+  const result = Math.sign(real(value)) * (digits < 0n ? whole * scale : whole / scale);
   return typeof value === 'bigint' ? BigInt(result) : result;
 }
 function extreme(sign) {                              // "Non-null values take precedence over null values" (max-of-function)
@@ -90,8 +89,11 @@ const toDatetime = strict(([value]) => (value instanceof DateTime ? value : type
   : isNumber(value) ? undocumented('the datetime of a number') : null));
 const toTimespan = strict(([value]) => (value instanceof TimeSpan ? value : typeof value === 'string' ? readTimespan(value)
   : isNumber(value) ? undocumented('the timespan of a number') : null));
-const toGuid = strict(([value]) => (value instanceof Guid ? value : typeof value === 'string' &&
-  /^\{?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?$/i.test(value) ? new Guid(value.replace(/[{}]/g, '')) : null));
+const toGuid = strict(([value]) => {                  // toguid-function: dashes don't count
+  if (value instanceof Guid) return value;
+  const digits = typeof value === 'string' ? value.replace(/-/g, '') : '';
+  return /^[0-9a-f]{32}$/i.test(digits) ? new Guid(digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')) : null;
+});
 
 function fromJson([value]) {                          // parse-json-function
   if (typeof value !== 'string') return value;
@@ -115,14 +117,13 @@ function substring([source, start, length]) {         // substring-function: "ca
   if (from < 0) from = Math.max(0, all.length + from);
   return all.slice(from, length === undefined ? all.length : from + Math.max(0, index(length))).join('');
 }
+// The page's text (null for a negative start) and its example (2 for the start -5) differ, and so do they for the second occurrence.
 function indexOf([source, lookup, start = 0n, length = -1n, occurrence = 1n]) {
-  const all = points(source);
-  let from = index(start);
-  if (from < 0) from = Math.max(0, all.length + from);
-  if (length < -1n || occurrence < 1n || lookup === '') return undocumented('indexof with these arguments');
-  const end = length === -1n ? all.length : Math.min(all.length, from + index(length)), wanted = points(lookup);
+  if (lookup === '' || [start, length, occurrence].includes(null) || start < 0n || length < -1n || occurrence < 1n || occurrence > 1n && length !== -1n)
+    return undocumented('indexof with these arguments');
+  const all = points(source), wanted = points(lookup), end = length === -1n ? all.length : Math.min(all.length, index(start + length));
   let left = index(occurrence);
-  for (let i = from; i + wanted.length <= end; i++)
+  for (let i = index(start); i + wanted.length <= end; i++)
     if (wanted.every((c, k) => all[i + k] === c) && --left === 0) return BigInt(i);
   return -1n;
 }
@@ -305,10 +306,10 @@ const CASTS = { int: toInteger(32), long: toInteger(64), real: toReal, double: t
 const FUNCTIONS = {
   // numbers
   abs: strict(([x]) => (x instanceof TimeSpan ? new TimeSpan(x.ticks < 0n ? -x.ticks : x.ticks) : x < 0 ? -x : x)),
-  sign: strict(([x], { type }) => (x > 0 ? 1 : x < 0 ? -1 : 0) && (type === 'real' ? Math.sign(Number(x)) : BigInt(Math.sign(Number(x)))) || (type === 'real' ? 0 : 0n)),
+  sign: strict(([x], { type }) => { const s = x > 0 ? 1 : x < 0 ? -1 : 0; return type === 'real' ? s : BigInt(s); }),
   bin, floor: bin,
   bin_at: strict(([value, size, origin]) => binAt(value, size, origin)),
-  ceiling: mathematics(Math.ceil), sqrt: mathematics(x => (x < 0 ? undocumented('the root of a negative number') : Math.sqrt(x))),
+  ceiling: strict(([x]) => (typeof x === 'bigint' ? x : Math.ceil(x))), sqrt: mathematics(x => (x < 0 ? undocumented('the root of a negative number') : Math.sqrt(x))),
   exp: mathematics(Math.exp), round: strict(round), pow: strict(([x, y]) => real(x) ** real(y)),
   log: mathematics(x => (x > 0 ? Math.log(x) : null)), log2: mathematics(x => (x > 0 ? Math.log2(x) : null)),
   log10: mathematics(x => (x > 0 ? Math.log10(x) : null)),
@@ -326,12 +327,12 @@ const FUNCTIONS = {
   strlen: onText(([s]) => BigInt(points(s).length)), tolower: onText(([s]) => mapCase(s, 'toLowerCase')), toupper: onText(([s]) => mapCase(s, 'toUpperCase')),
   strcat: args => args.map(textOf).join(''), strcat_delim: ([delimiter, ...args]) => args.map(textOf).join(textOf(delimiter)),
   strcat_array: ([array, delimiter]) => (Array.isArray(array) ? array.map(textOf).join(delimiter) : undocumented('strcat_array of no array')),
-  substring: onText(substring), indexof: onText(indexOf), split: onText(split), reverse: onText(([s]) => points(s).reverse().join('')),
+  substring: onText(substring), indexof: asText(2, indexOf), split: onText(split), reverse: asText(1, ([s]) => points(s).reverse().join('')),
   replace_string: onText(([s, lookup, by]) => (lookup === '' ? undocumented('replace_string of an empty text') : s.split(lookup).join(by))),
   replace_regex: onText(replaceRegex), trim: onText(([pattern, s]) => trimmed(s, pattern, true, true)),
   trim_start: onText(([pattern, s]) => trimmed(s, pattern, true, false)), trim_end: onText(([pattern, s]) => trimmed(s, pattern, false, true)),
   extract: onText(extract), extract_all: onText(extractAll), countof: onText(countOf),
-  strcmp: onText(([a, b]) => BigInt(compareText(a, b))), strrep: onText(([s, n, delimiter = '']) => Array(Number(n)).fill(s).join(delimiter)),
+  strcmp: onText(([a, b]) => BigInt(compareText(a, b))), strrep: asText(1, ([s, n, delimiter = '']) => Array(Number(n)).fill(s).join(textOf(delimiter))),
   isascii: onText(([s]) => /^[\x00-\x7f]*$/.test(s)),
   base64_encode_tostring: onText(([s]) => Buffer.from(s).toString('base64')),
   // times
