@@ -178,18 +178,18 @@ function cast(value, type) {
   return actual === type ? value : missing(type);
 }
 // The elements of a value: "if the dynamic value is null, then a single record is produced", an empty array or bag gives none.
-function elementsOfValue(value, pairs, bags) {
+function elementsOfValue(value, pairs) {
   if (value === null) return [null];
   if (Array.isArray(value)) return value;
-  if (!isBag(value) || !bags) return refuse(`the expansion of a ${typeOf(value)} is not documented`);
+  if (!isBag(value)) return refuse(`the expansion of a ${typeOf(value)} is not documented`);
   return [...value].map(([k, v]) => (pairs ? [k, v] : new Map([[k, v]])));
 }
 // -> {columns: of the expanded rows, names: of the expanded columns, expand(row, at) -> rows}
-function expansion(op, scope, expressionNodes, limitNode, bags) {
-  const given = parameters(op, bags ? ['kind', 'bagexpansion', 'with_itemindex'] : ['with_itemindex']);
+function expansion(op, scope, modes) {
+  const given = parameters(op, [...modes, 'with_itemindex']), limitNode = op.RowLimitClause && op.RowLimitClause.RowLimit;
   const mode = given.kind || given.bagexpansion || 'bag', limit = limitNode ? Number(constant(limitNode, scope)) : Infinity;
   if (!/^(bag|array)$/.test(mode)) return refuse(`mv-expand kind=${mode} is not supported`);
-  const parts = expressionNodes.map(node => {
+  const parts = elements(op.Expressions).map(node => {
     const inner = node.Expression, named = kindOf(inner) === 'SimpleNamedExpression';
     const name = named ? inner.Name.SimpleName : kindOf(inner) === 'NameReference' ? inner.SimpleName : refuse('an expanded expression needs a name');
     const type = node.ToTypeOf ? textOfNode(elements(node.ToTypeOf.TypeOf.Types)[0]) : null;
@@ -200,7 +200,7 @@ function expansion(op, scope, expressionNodes, limitNode, bags) {
     ...(given.with_itemindex ? [{ name: given.with_itemindex, type: 'long' }] : [])];
   const kept = scope.columns.flatMap((c, i) => (names.includes(c.name) ? [] : [i]));
   const expand = (row, at) => {
-    const lists = parts.map(p => elementsOfValue(p.run(row, at), mode === 'array', bags)), length = Math.min(limit, Math.max(...lists.map(l => l.length)));
+    const lists = parts.map(p => elementsOfValue(p.run(row, at), mode === 'array')), length = Math.min(limit, Math.max(...lists.map(l => l.length)));
     return Array.from({ length }, (_, i) => [...kept.map(k => row[k]), ...parts.map((p, n) => cast(i < lists[n].length ? lists[n][i] : null, p.type)),
       ...(given.with_itemindex ? [BigInt(i)] : [])]);
   };
@@ -213,14 +213,14 @@ function rearranged(columns, from) {
   return row => at.map(i => row[i]);
 }
 function mvExpand(op, scope) {
-  const { columns: from, expand } = expansion(op, scope, elements(op.Expressions), op.RowLimitClause && op.RowLimitClause.RowLimit, true);
+  const { columns: from, expand } = expansion(op, scope, ['kind', 'bagexpansion']);
   const columns = columnsOf(op), arrange = rearranged(columns, from);
   return table => ({ columns, rows: table.rows.flatMap((row, i) => expand(row, place(table.rows, i, new Map()))).map(arrange), serialized: table.serialized });
 }
 // mv-apply-operator: expands every row into a subtable, applies the subquery, adds the columns of the row that are not expanded.
 function mvApply(op, scope) {
   if (op.ContextIdClause) return unsupported(op.ContextIdClause);
-  const { columns: from, names, expand } = expansion(op, scope, elements(op.Expressions), op.RowLimitClause && op.RowLimitClause.RowLimit, false);
+  const { columns: from, names, expand } = expansion(op, scope, []);
   const subquery = compileChain(op.Subquery.Expression, scope.with({ columns: from, serialized: true })), columns = columnsOf(op);
   const inSource = columns.map(c => (names.includes(c.name) ? -1 : scope.columns.findIndex(s => s.name === c.name)));
   const applied = (row, at) => {

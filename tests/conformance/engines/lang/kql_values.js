@@ -57,6 +57,7 @@ function conform(value, type, what) {
 // ---- numbers and times as text ------------------------------------------------------------------------------------------
 const pad = (number, width) => String(number).padStart(width, '0');
 
+// A whole real has the digit .0: make_set of real(5) is printed as [5.0] (summarize-operator).
 function realText(value) {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
