@@ -1,6 +1,6 @@
 // The aggregates of the KQL interpreter:  AGGREGATES[name](call) -> (rows of a group) => value
 //
-// call: {name, query, args: [{run, text, type, column}] (null for *), type: static type of the result, columns: of the input,
+// call: {name, query, args: [{run, column: whether it is a column's name}] (null for *), type: static type of the result, columns: of the input,
 // results: the names of the columns if there are several (arg_max, take_any, percentiles)}. Several columns are returned as an array.
 // "The null values are ignored and don't factor into the calculation"; the value of an empty group is in summarize-operator, "Default
 // values of aggregations": count, dcount, sum, variance, stdev .. 0, make_list, make_set, make_bag [], avg NaN, all others null.

@@ -251,7 +251,7 @@ LAZY.iif = LAZY.iff;
 // An aggregate inside of summarize: at.group holds the rows.
 function aggregate(node, scope) {
   const inner = scope.with({ aggregate: false }), name = node.Name.SimpleName;
-  const parts = argumentsOf(node).map(a => (kindOf(a) === 'StarExpression' ? null : { run: compile(a, inner), text: textOfNode(a), type: typeName(a), column: kindOf(a) === 'NameReference' }));
+  const parts = argumentsOf(node).map(a => (kindOf(a) === 'StarExpression' ? null : { run: compile(a, inner), column: kindOf(a) === 'NameReference' }));
   const call = { name, query: scope.query, args: parts, type: typeName(node), columns: scope.columns,
     results: node.ResultType.Columns ? elements(node.ResultType.Columns).map(c => c.Name) : null };
   const compute = AGGREGATES[name](call);
@@ -398,7 +398,7 @@ function compile(node, scope) {
   if (/^(type|tuple)$/.test(type)) return run;
   if (!/^(bool|int|long|real|string|datetime|timespan|guid|dynamic)$/.test(type) && kind !== 'NullLiteralExpression')
     return refuse(`an expression of the type ${type} is not supported: ${textOfNode(node).slice(0, 120)}`);
-  return (row, at) => conform(run(row, at), type, textOfNode(node).slice(0, 120));
+  return (row, at) => conform(run(row, at), type, node);
 }
 
 module.exports = { Scope, compile, kindOf, isTable, textOfNode, typeName, unsupported, argumentsOf, literal, equal, ordered };

@@ -51,7 +51,7 @@ function conform(value, type, what) {
   if (type === 'int' && actual === 'long') return BigInt.asIntN(32, value);
   if (type === 'real' && actual === 'long') return Number(value);
   if (type === 'decimal') refuse('the type decimal is not supported');
-  throw new Error(`${what} is of type ${type} but holds a ${actual}`);
+  throw new Error(`'${what}' is of the type ${type} but holds a ${actual}`);
 }
 
 // ---- numbers and times as text ------------------------------------------------------------------------------------------
