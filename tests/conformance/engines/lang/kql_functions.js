@@ -1,7 +1,8 @@
 // The scalar functions of the KQL interpreter:  FUNCTIONS[name](args, call) -> value
 //
 // args are the values of the arguments; call is {now: DateTime, types: static types of the arguments, type: static type of the result,
-// text: the call as written}. Where a page below https://learn.microsoft.com/kusto/query/ documents a surprising result, it is named.
+// text: the call as written}. Where a page below https://learn.microsoft.com/kusto/query/ documents a surprising result, it is named;
+// "measured" is explained in kql_values.js.
 // A function that is not in the table is refused. Functions that look at other rows or evaluate lazily are in kql_expressions.js.
 'use strict';
 const { DateTime, TimeSpan, Guid, TICKS, UNIX_EPOCH, refuse, isNumber, isBag, typeOf, datePart, timePart, datetimeOf, textOf, pad,
@@ -14,26 +15,28 @@ const strict = f => (args, call) => (args.some(a => a === null) ? null : f(args,
 // The arguments of the types string and dynamic as texts.
 const onText = f => (args, call) => f(args.map((a, i) => (call.types[i] === 'string' || call.types[i] === 'dynamic' ? textOf(a) : a)), call);
 // The first n arguments as texts, whatever they are ("forcibly casted to strings", indexof-function).
-const asText = (n, f) => (args, call) => f(args.map((a, i) => (i < n ? textOf(a) : a)), call);
+const asText = (n, f) => (args, call) => f(args.map((a, i) => (i < n ? spelled(a, call.types[i]) : a)), call);
+// The text of a value of a static type: True and False for a bool, but true and false for one inside of a dynamic value (measured).
+const spelled = (value, type) => (type === 'bool' && value !== null ? (value ? 'True' : 'False') : textOf(value));
 const undocumented = what => refuse(`${what} is not documented`);
 const real = value => Number(value);
 const index = value => Number(value);
 
 // ---- numbers ----------------------------------------------------------------------------------------------------------
-// Rounds down to a multiple of size counted from origin; "a null bin size, or a negative bin size will result in null" (bin-function).
+// Rounds down to a multiple of size counted from origin; "a null bin size, or a negative bin size will result in null" (bin-function);
+// a size of zero gives null for integers and NaN for reals (measured).
 function binAt(value, size, origin) {
   const span = value instanceof DateTime || value instanceof TimeSpan;
   if (span !== (size instanceof TimeSpan)) return undocumented('bin of these types');
   if (span || typeof value === 'bigint' && typeof size === 'bigint' && typeof origin === 'bigint') {
     const v = span ? value.ticks : value, s = span ? size.ticks : size, o = span ? origin.ticks : origin;
-    if (s === 0n) return undocumented('a bin size of zero');
-    if (s < 0n) return null;
+    if (s === 0n && span) return undocumented('a bin size of zero');
+    if (s <= 0n) return null;
     const rest = ((v - o) % s + s) % s, result = v - rest;
     return value instanceof DateTime ? new DateTime(result) : span ? new TimeSpan(result) : result;
   }
   const v = real(value), s = real(size), o = real(origin);
-  if (s === 0) return undocumented('a bin size of zero');
-  return s < 0 ? null : o + Math.floor((v - o) / s) * s;
+  return s === 0 ? NaN : s < 0 ? null : o + Math.floor((v - o) / s) * s;
 }
 const bin = strict(([value, size]) =>
   binAt(value, size, value instanceof DateTime ? new DateTime(0n) : value instanceof TimeSpan ? new TimeSpan(0n) : 0n));
@@ -67,8 +70,7 @@ function toInteger(bits) {
     if (value instanceof DateTime || value instanceof TimeSpan) return fits(value.ticks);
     if (typeof value !== 'string') return null;
     if (/^[+-]?\d+$/.test(value)) return fits(BigInt(value.replace('+', '')));
-    if (NUMERIC.test(value.trim()) || /^0x[0-9a-f]+$/i.test(value.trim())) return undocumented(`the integer of the text '${value}'`);
-    return null;
+    return /^\s*(0x[0-9a-f]+|[+-]?\d+)\s*$/i.test(value) ? undocumented(`the integer of the text '${value}'`) : null;   // '1.5' is null (measured)
   });
 }
 const toReal = strict(([value]) => {
@@ -82,6 +84,7 @@ const toBool = strict(([value]) => {                  // tobool-function
   if (typeof value === 'boolean') return value;
   if (isNumber(value)) return value != 0;
   if (typeof value !== 'string') return null;
+  if (/^[+-]?\d+$/.test(value)) return BigInt(value.replace('+', '')) !== 0n;                      // measured
   const known = { true: true, false: false }[value];
   return known !== undefined ? known : /^\s*(true|false|[+-]?\d+)\s*$/i.test(value) ? undocumented(`the bool of the text '${value}'`) : null;
 });
@@ -101,20 +104,18 @@ function fromJson([value]) {                          // parse-json-function
   try { return parseJson(value); }
   catch (error) { if (error instanceof SyntaxError) return value; throw error; }
 }
-// gettype-function; the page gives 'int' for parse_json('1').
+// gettype-function; a number inside of a dynamic value is a long or a double (measured; the page says int for parse_json('1')).
 function getType([value], { types }) {
-  if (value === null) return 'null';
-  const type = typeOf(value);
-  if (types[0] === 'dynamic' && type === 'long') return BigInt.asIntN(32, value) === value ? 'int' : 'long';
-  return types[0] === 'int' ? 'int' : type;
+  if (types[0] !== 'dynamic') return types[0];
+  return value === null ? 'null' : typeof value === 'number' ? 'double' : typeOf(value);
 }
 
 // ---- text -------------------------------------------------------------------------------------------------------------
 const points = text => Array.from(text);              // characters are Unicode code points
-function substring([source, start, length]) {         // substring-function: "can be negative, from the end"
-  const all = points(source);
-  let from = index(start);
-  if (from < 0) from = Math.max(0, all.length + from);
+// "If a negative number, the substring will be retrieved from the end" (substring-function); '' if that is before the start (measured).
+function substring([source, start, length]) {
+  const all = points(source), from = index(start) < 0 ? all.length + index(start) : index(start);
+  if (from < 0) return '';
   return all.slice(from, length === undefined ? all.length : from + Math.max(0, index(length))).join('');
 }
 // The page's text (null for a negative start) and its example (2 for the start -5) differ, and so do they for the second occurrence.
@@ -301,12 +302,12 @@ function slice([array, start, end]) {
 }
 
 const CASTS = { int: toInteger(32), long: toInteger(64), real: toReal, double: toReal, bool: toBool, datetime: toDatetime,
-  timespan: toTimespan, guid: toGuid, string: ([value]) => textOf(value), dynamic: ([value]) => value };
+  timespan: toTimespan, guid: toGuid, string: ([value], { types }) => spelled(value, types[0]), dynamic: ([value]) => value };
 
 const FUNCTIONS = {
   // numbers
   abs: strict(([x]) => (x instanceof TimeSpan ? new TimeSpan(x.ticks < 0n ? -x.ticks : x.ticks) : x < 0 ? -x : x)),
-  sign: strict(([x], { type }) => { const s = x > 0 ? 1 : x < 0 ? -1 : 0; return type === 'real' ? s : BigInt(s); }),
+  sign: ([x], { type }) => { const s = x === null ? 0 : x > 0 ? 1 : x < 0 ? -1 : 0; return type === 'real' ? s : BigInt(s); },     // 0 of null: measured
   bin, floor: bin,
   bin_at: strict(([value, size, origin]) => binAt(value, size, origin)),
   ceiling: strict(([x]) => (typeof x === 'bigint' ? x : Math.ceil(x))), sqrt: mathematics(x => (x < 0 ? undocumented('the root of a negative number') : Math.sqrt(x))),
@@ -317,7 +318,7 @@ const FUNCTIONS = {
   isfinite: ([x]) => x !== null && Number.isFinite(Number(x)),
   max_of: extreme(1), min_of: extreme(-1),
   // conversions
-  tostring: ([value]) => textOf(value), toint: CASTS.int, tolong: CASTS.long, toreal: toReal, todouble: toReal, tobool: toBool, toboolean: toBool,
+  tostring: ([value], { types }) => spelled(value, types[0]), toint: CASTS.int, tolong: CASTS.long, toreal: toReal, todouble: toReal, tobool: toBool, toboolean: toBool,
   todatetime: toDatetime, totimespan: toTimespan, toguid: toGuid, parse_json: fromJson, todynamic: fromJson, parsejson: fromJson, gettype: getType,
   // null and empty (isnull-function, isempty-function)
   isnull: ([x]) => x === null, isnotnull: ([x]) => x !== null, notnull: ([x]) => x !== null,
@@ -325,7 +326,8 @@ const FUNCTIONS = {
   not: strict(([x]) => !x),
   // text
   strlen: onText(([s]) => BigInt(points(s).length)), tolower: onText(([s]) => mapCase(s, 'toLowerCase')), toupper: onText(([s]) => mapCase(s, 'toUpperCase')),
-  strcat: args => args.map(textOf).join(''), strcat_delim: ([delimiter, ...args]) => args.map(textOf).join(textOf(delimiter)),
+  strcat: (args, { types }) => args.map((a, i) => spelled(a, types[i])).join(''),
+  strcat_delim: ([delimiter, ...args], { types }) => args.map((a, i) => spelled(a, types[i + 1])).join(textOf(delimiter)),
   strcat_array: ([array, delimiter]) => (Array.isArray(array) ? array.map(textOf).join(delimiter) : undocumented('strcat_array of no array')),
   substring: onText(substring), indexof: asText(2, indexOf), split: onText(split), reverse: asText(1, ([s]) => points(s).reverse().join('')),
   replace_string: onText(([s, lookup, by]) => (lookup === '' ? undocumented('replace_string of an empty text') : s.split(lookup).join(by))),

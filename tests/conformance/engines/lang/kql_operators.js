@@ -167,21 +167,24 @@ function distinct(op, scope) {
 const count = op => table => ({ columns: columnsOf(op), rows: [[BigInt(table.rows.length)]], serialized: false });
 
 // ---- mv-expand, mv-apply ------------------------------------------------------------------------------------------------------
-// "The operation of applying type is cast-only and doesn't include parsing or type-conversion": other elements become null.
+// "The operation of applying type is cast-only and doesn't include parsing or type-conversion": other elements become null; a real number
+// is truncated to an integer (measured).
 function cast(value, type) {
   if (type === null || type === 'dynamic') return value;
   if (value === null) return missing(type);
   const actual = typeOf(value);
   if (actual === 'long' && type === 'int') return BigInt.asIntN(32, value) === value ? value : null;
   if (actual === 'long' && type === 'real') return Number(value);
-  if (actual === 'real' && /^(int|long)$/.test(type)) return refuse('mv-expand of a real number to an integer is not documented');
+  if (actual === 'real' && /^(int|long)$/.test(type)) return BigInt(Math.trunc(value));
+  if (type === 'string' && actual !== 'string') return refuse(`mv-expand of a ${actual} to a string is not documented`);
   return actual === type ? value : missing(type);
 }
-// The elements of a value: "if the dynamic value is null, then a single record is produced", an empty array or bag gives none.
+// The elements of a value: "if the dynamic value is null, then a single record is produced", an empty array or bag gives none; another
+// value is one element (measured).
 function elementsOfValue(value, pairs) {
   if (value === null) return [null];
   if (Array.isArray(value)) return value;
-  if (!isBag(value)) return refuse(`the expansion of a ${typeOf(value)} is not documented`);
+  if (!isBag(value)) return [value];
   return [...value].map(([k, v]) => (pairs ? [k, v] : new Map([[k, v]])));
 }
 // -> {columns: of the expanded rows, names: of the expanded columns, expand(row, at) -> rows}
@@ -266,24 +269,23 @@ function join(op, scope) {
   if (columns.length !== width) return refuse('internal: the columns of join are not understood');
   return table => {
     const right = rightTable();
-    const keyed = (rows, side) => rows.map(row => { const values = pairs.map(p => row[p[side]]); return [values.includes(null) ? null : keysOf(values.map(sameType)), row]; });
+    const keyed = (rows, side) => rows.map(row => [keysOf(pairs.map(p => sameType(row[p[side]]))), row]);      // null matches null: measured
     let left = keyed(table.rows, 0);
     const others = keyed(right.rows, 1);
-    if (left.some(([k]) => k === null) && others.some(([k]) => k === null)) return refuse('a join of keys that are null on both sides is not documented');
     if (kind === 'innerunique') {                     // "The deduplication keeps only the first record" (join-innerunique)
-      const seen = new Set(), unique = left.filter(([k]) => k === null || !seen.has(k) && seen.add(k));
+      const seen = new Set(), unique = left.filter(([k]) => !seen.has(k) && seen.add(k));
       if (unique.length < left.length) scope.query.notes.add('join kind=innerunique: the first row of each key is kept');
       left = unique;
     }
     const matches = new Map(), used = new Set();
-    for (const [k, row] of others) if (k !== null) { if (matches.has(k)) matches.get(k).push(row); else matches.set(k, [row]); }
-    const inLeft = new Set(left.map(([k]) => k).filter(k => k !== null));
+    for (const [k, row] of others) if (matches.has(k)) matches.get(k).push(row); else matches.set(k, [row]);
+    const inLeft = new Set(left.map(([k]) => k));
     const nothing = list => list.map(c => missing(c.type));
     const pair = (l, r) => [...l, ...shown.map(i => r[i])];
     const rows = [];
     if (kind === 'rightsemi' || kind === 'rightanti') rows.push(...others.filter(([k]) => inLeft.has(k) === (kind === 'rightsemi')).map(([, row]) => row));
     else for (const [k, row] of left) {
-      const found = (k !== null && matches.get(k)) || [];
+      const found = matches.get(k) || [];
       if (kind === 'leftsemi' || kind === 'leftanti') { if (found.length > 0 === (kind === 'leftsemi')) rows.push(row); continue; }
       for (const r of found) { used.add(r); rows.push(pair(row, r)); }
       if (!found.length && /^(left|full)outer$/.test(kind)) rows.push(pair(row, nothing(rightColumns)));

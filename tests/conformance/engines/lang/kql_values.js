@@ -12,7 +12,8 @@
 //   dynamic            any of these, an Array, or a Map (property bag); an integer in JSON is a long, another number a real
 //   decimal            not supported: a query that computes with it is refused
 //
-// Names of documents in comments are pages below https://learn.microsoft.com/kusto/query/.
+// Names of documents in comments are pages below https://learn.microsoft.com/kusto/query/. Where they are silent, "measured" means: on
+// Microsoft's Kusto emulator, as the authors of duckdb-kql 1.1.2 (MIT) record it in its source; what is not measured either is refused.
 'use strict';
 
 class Refused extends Error {}                        // the query is invalid, not supported, or its result is not documented

@@ -388,6 +388,18 @@ TESTS = [
     ("substring, indexof, strlen count characters", "print a = substring('äbc', 1, 1), b = indexof('äbc', 'c'), c = strlen('ä')", [dict(a='b', b=2, c=1)]),
     ("array and set functions", "print a = array_index_of(dynamic(['a', 'b']), 'b'), b = set_union(dynamic([1, 2]), dynamic([2, 3])), c = set_intersect(dynamic([1, 2]), dynamic([2, 3])), d = set_difference(dynamic([1, 2]), dynamic([2]))",
      [dict(a=1, b=[1, 2, 3], c=[2], d=[1])]),
+    # ---- not documented, measured on Microsoft's emulator by the authors of duckdb-kql
+    ("measured: bool to string", "print a = tostring(1 == 1), b = strcat('x', 1 == 2), c = tostring(dynamic([true])[0])", [dict(a='True', b='xFalse', c='true')]),
+    ("measured: integer division by zero", "print z = 0 | project a = 1 / z, b = 5 % z", [dict(a=None, b=None)]),
+    ("measured: has with delimiters at its ends", "print a = 'xa b' has 'a ', b = 'a b' has 'a ', c = 'x ab y' has ' a', d = 'b .b-' has ' ', e = 'x' has ''",
+     [dict(a=False, b=True, c=False, d=True, e=True)]),
+    ("measured: a null key of join matches null",
+     "datatable(r:string, k:int) ['1', 1, '2', int(null)] | join kind=inner (datatable(k:int, a:string) [int(null), 'n']) on k | project r, a", [dict(r='2', a='n')]),
+    ("measured: substring before the start is ''", "print a = substring('abcdefg', -3, 2), b = substring('abc', -10), c = substring('abcdefg', 10, 3)", [dict(a='ef', b='', c='')]),
+    ("measured: sign of null is 0", "print a = sign(real(null)), b = sign(-4)", [dict(a=0.0, b=-1.0)]),
+    ("measured: mv-expand of a scalar, of a real to an integer", "print d = dynamic([2.5, -2.5]), s = dynamic('x') | mv-expand d to typeof(long), s | project d, s = tostring(s)",
+     [dict(d=2, s='x'), dict(d=-2, s='')]),
+    ("measured: int arithmetic is long", "print a = int(2147483647) + int(1)", [dict(a=2147483648)]),
     # ---- tabular
     ("order by desc nulls last, then asc", "T | order by n desc nulls last, id asc | project id", J([2, 4, 1, 5, 6, 3])),
     ("order by desc nulls first", "T | order by n desc nulls first | take 2 | project id", J([3, 2])),
