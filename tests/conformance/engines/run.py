@@ -20,7 +20,6 @@ WORKERS = {
     ("spl", "reference"): ([sys.executable, "spl"], [sys.executable, "spl"]),
     ("kql", "duckdb"): ([PYTHON, "kql"], ["node", "kql_parser"]),
     ("kql", "interpreter"): (["node", "kql_interpreter"], ["node", "kql_parser"]),
-    ("kql", "clickhouse"): ([PYTHON, "kql_clickhouse"], ["node", "kql_parser"]),
     ("sigma", "rsigma"): ([PYTHON, "sigma"], [PYTHON, "sigma_check"]),
     ("sigma", "sqlite"): ([PYTHON, "sigma_sqlite"], [PYTHON, "sigma_check"]),
     ("splunk_app", "appinspect"): (None, [sys.executable, "appinspect"]),

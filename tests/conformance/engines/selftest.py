@@ -41,7 +41,7 @@ def rounded(value):
 
 
 def compare(answer, expected):
-    """expected: "refused", or rows (objects, or lists in the order of the columns)"""
+    """expected: "refused", or rows (objects, or lists in the order of the columns); "wrong": the engine is known to differ"""
     error = answer.get("error", "")
     if expected == "refused": return error if error.startswith(("internal", "the engine")) else None if error else "not refused"
     if error: return error
@@ -50,6 +50,7 @@ def compare(answer, expected):
     elif want and isinstance(want[0], list): rows = [list(r.values()) for r in rows]
     rows, want = rounded(rows), rounded(want)
     if not expected.get("ordered"): rows, want = sorted(rows, key=json.dumps), sorted(want, key=json.dumps)
+    if expected.get("wrong"): return "it is right now: take it out of WRONG" if rows == want else None
     return None if rows == want else f"got {rows}, expected {want}"
 
 
@@ -67,8 +68,7 @@ def judge_sigma(answer, expected):
 # ---- Confluence ----------------------------------------------------------------------------------
 def confluence_cases():
     cases = run.read(CONFLUENCE / "cases.json")
-    if chdb_installed(): cases += [{**c, "engine": "clickhouse"} for c in cases if c["lang"] == "kql"]
-    return cases
+    return cases + [{**c, "engine": "interpreter"} for c in cases if c["lang"] == "kql"]
 
 
 def canonical(rows):
@@ -167,10 +167,6 @@ def protocol():
     return report("protocol: bad input", results, start)
 
 
-def chdb_installed():
-    return subprocess.run([run.PYTHON, "-c", "import importlib.util as u; exit(not u.find_spec('chdb'))"]).returncode == 0
-
-
 def main():
     print(f"{'':38} {'passed':>6} {'failed':>6}")
     total = confluence() + static_checks() + protocol()
@@ -180,7 +176,6 @@ def main():
         total += suite("spl: constructs (reference)", spl.cases())
         total += suite("kql: constructs (duckdb)", kql.cases()) + parser_suite()
         total += suite("kql: constructs (interpreter)", kql.cases("interpreter"))
-        if chdb_installed(): total += suite("kql: constructs (clickhouse)", kql.cases("clickhouse"))
         total += suite("sigma: constructs (rsigma)", sigma.cases(), judge_sigma)
         total += suite("sigma: constructs (sqlite)", sigma.cases("sqlite"), judge_sigma)
     print(f"{total - len(FAILURES)} passed, {len(FAILURES)} failed")

@@ -1,9 +1,9 @@
 // The aggregates of the KQL interpreter:  AGGREGATES[name](call) -> (rows of a group) => value
 //
-// call: {name, query, args: [{run, text, type, column}] (null for *), type: static type of the result, columns: of the input,
+// call: {name, query, args: [{run, column: whether it is a column's name}] (null for *), type: static type of the result, columns: of the input,
 // results: the names of the columns if there are several (arg_max, take_any, percentiles)}. Several columns are returned as an array.
 // "The null values are ignored and don't factor into the calculation"; the value of an empty group is in summarize-operator, "Default
-// values of aggregations": count, dcount, sum, variance, stdev .. 0, make_list, make_set, make_bag [], all others null.
+// values of aggregations": count, dcount, sum, variance, stdev .. 0, make_list, make_set, make_bag [], avg NaN, all others null.
 'use strict';
 const { TimeSpan, DateTime, refuse, isNumber, isBag, keyOf, compare } = require('./kql_values.js');
 
@@ -22,8 +22,9 @@ function total(values, type) {
   const sum = values.reduce((a, b) => a + b, 0n);
   return type === 'real' ? Number(sum) : type === 'timespan' ? new TimeSpan(0n) : BigInt.asIntN(64, sum);
 }
-function average(values) {
-  if (!values.length) return null;
+// Of no value: "The result of avg(x) is NaN due to dividing by 0" (summarize-operator, the example of the default values).
+function average(values, type) {
+  if (!values.length) return type === 'real' ? NaN : refuse(`the average of no ${type} is not documented`);
   if (values.every(v => v instanceof TimeSpan)) return new TimeSpan(values.reduce((s, v) => s + v.ticks, 0n) / BigInt(values.length));
   if (values.every(v => v instanceof DateTime)) return new DateTime(values.reduce((s, v) => s + v.ticks, 0n) / BigInt(values.length));
   return Number(total(values)) / values.length;
@@ -121,7 +122,7 @@ function takeAny(call, args = call.args, keep = rows => rows) {
 // ---- the table ----
 // name: (values without nulls, further arguments as constants, call) => value
 const SIMPLE = {
-  sum: (values, _, call) => total(values, call.type), avg: average, min: values => extreme(values, -1), max: values => extreme(values, 1),
+  sum: (values, _, call) => total(values, call.type), avg: (values, _, call) => average(values, call.type), min: values => extreme(values, -1), max: values => extreme(values, 1),
   dcount(values, _, call) {                           // an estimate beyond 1000 values (estimation-accuracy)
     const n = distinct(values).size;
     if (n > 1000) call.query.notes.add('dcount is exact here, an estimate in Kusto');

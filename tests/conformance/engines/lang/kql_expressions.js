@@ -14,7 +14,7 @@ const { matches } = require('./kql_regex.js');
 const SYNTAX_KINDS = new Map(Object.entries(K.Syntax.SyntaxKind).filter(([, kind]) => typeof kind === 'number').map(([name, kind]) => [kind, name]));
 const kindOf = node => SYNTAX_KINDS.get(node.Kind);
 const isTable = node => node.ResultType && Bridge.is(node.ResultType, S.TableSymbol);
-const textOfNode = node => String(node).trim().replace(/\s+/g, ' ');
+const textOfNode = node => node.ToString(K.Syntax.IncludeTrivia.Interior).trim().replace(/\s+/g, ' ');
 const typeName = node => (node.ResultType ? node.ResultType.Name : 'unknown');
 const unsupported = node => refuse(`${kindOf(node)} is not supported: ${textOfNode(node).slice(0, 120)}`);
 
@@ -62,15 +62,12 @@ const ALPHANUMERIC = /[\p{L}\p{N}]/u;
 const before = (text, at) => (at > 0 ? String.fromCodePoint(text.codePointAt(at - (/[\udc00-\udfff]/.test(text[at - 1]) ? 2 : 1))) : '');
 const after = (text, at) => (at < text.length ? String.fromCodePoint(text.codePointAt(at)) : '');
 // "By default, each string value is broken into maximal sequences of alphanumeric characters, and each of those sequences is made into
-// a term": the searched text must occur and must not continue a term at its ends.
+// a term": the searched text must occur, and its letters must not continue a term. Where it begins or ends with a delimiter there is no
+// such condition, so that '' is everywhere (measured).
 function hasTerm(text, term, open = {}) {
-  if (!ALPHANUMERIC.test(term)) return refuse(`has of a text without a term ('${term}') is not documented`);
-  const startsTerm = ALPHANUMERIC.test(after(term, 0)), endsTerm = ALPHANUMERIC.test(before(term, term.length));
-  if (!startsTerm || !endsTerm) return refuse(`has of a text that begins or ends with a delimiter ('${term}') is not documented`);
-  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + 1)) {
-    const left = open.left || !ALPHANUMERIC.test(before(text, at)), right = open.right || !ALPHANUMERIC.test(after(text, at + term.length));
-    if (left && right) return true;
-  }
+  const startsTerm = !open.left && ALPHANUMERIC.test(after(term, 0)), endsTerm = !open.right && ALPHANUMERIC.test(before(term, term.length));
+  for (let at = text.indexOf(term); at >= 0; at = at < text.length ? text.indexOf(term, at + 1) : -1)
+    if (!(startsTerm && ALPHANUMERIC.test(before(text, at))) && !(endsTerm && ALPHANUMERIC.test(after(text, at + term.length)))) return true;
   return false;
 }
 const TEXT_TESTS = {
@@ -103,7 +100,7 @@ const ARITHMETIC = {
   },
   Divide(a, b) {                                      // integers truncate; a timespan by a timespan is a real
     if (a instanceof TimeSpan && b instanceof TimeSpan) return Number(a.ticks) / Number(b.ticks);
-    if (integers(a, b)) return b === 0n ? refuse('an integer divided by zero is not documented') : long(a / b);
+    if (integers(a, b)) return b === 0n ? null : long(a / b);              // null: measured
     if (isNumber(a) && isNumber(b)) return Number(a) / Number(b);
     if (a instanceof TimeSpan && typeof b === 'bigint' && b !== 0n) return span(a.ticks / b);
     return a instanceof TimeSpan && typeof b === 'number' && b !== 0 ? times(a, 1 / b) : impossible(a, '/', b);
@@ -111,7 +108,7 @@ const ARITHMETIC = {
   Modulo(a, b) {                                      // "always returns a small non-negative number"
     if (integers(a, b)) {
       const d = b < 0n ? -b : b;
-      return d === 0n ? refuse('an integer modulo zero is not documented') : (a % d + d) % d;
+      return d === 0n ? null : (a % d + d) % d;
     }
     return refuse(`a ${typeOf(a)} modulo a ${typeOf(b)} is not supported`);
   },
@@ -251,7 +248,7 @@ LAZY.iif = LAZY.iff;
 // An aggregate inside of summarize: at.group holds the rows.
 function aggregate(node, scope) {
   const inner = scope.with({ aggregate: false }), name = node.Name.SimpleName;
-  const parts = argumentsOf(node).map(a => (kindOf(a) === 'StarExpression' ? null : { run: compile(a, inner), text: textOfNode(a), type: typeName(a), column: kindOf(a) === 'NameReference' }));
+  const parts = argumentsOf(node).map(a => (kindOf(a) === 'StarExpression' ? null : { run: compile(a, inner), column: kindOf(a) === 'NameReference' }));
   const call = { name, query: scope.query, args: parts, type: typeName(node), columns: scope.columns,
     results: node.ResultType.Columns ? elements(node.ResultType.Columns).map(c => c.Name) : null };
   const compute = AGGREGATES[name](call);
@@ -288,12 +285,15 @@ function listOf(node, scope) {
   });
   return (row, at) => parts.flatMap(part => part(row, at)).flat(Infinity);
 }
-// One operand or, for `where * has "x"`, all columns that hold text ("any column"): the results are joined by or.
-function operand(node, scope) {
-  if (kindOf(node) !== 'StarExpression') { const value = compile(node, scope); return (row, at) => [value(row, at)]; }
-  const at = scope.columns.flatMap((c, i) => (c.type === 'string' || c.type === 'dynamic' ? [i] : []));
-  if (at.length < scope.columns.length) scope.query.notes.add('* is taken as the columns of the types string and dynamic');
-  return row => at.map(i => row[i]);
+// `where * has "x"`: "the rows in which the word appears in any column" (where-operator). Columns of the types string and dynamic are
+// tested; whether the text of another column counts is not documented, so a row that it would decide is refused.
+function anyColumn(node, scope, test) {
+  const right = compile(node.Right, scope), texts = scope.columns.map(c => c.type === 'string' || c.type === 'dynamic');
+  return (row, at) => {
+    const wanted = right(row, at), found = row.map((value, i) => i).filter(i => test(textOf(row[i]), wanted) === true);
+    if (found.some(i => texts[i])) return true;
+    return found.length ? refuse(`whether * includes the column ${scope.columns[found[0]].name} is not documented`) : false;
+  };
 }
 function binary(node, scope, kind) {
   const base = kind.replace(/Expression$/, ''), lazy = scope.with({ lazy: true });
@@ -315,9 +315,10 @@ function binary(node, scope, kind) {
     test = text[1] ? (a, b) => !plain(a, b) : plain;
   }
   if (!test) return unsupported(node);
-  if (kindOf(node.Left) === 'StarExpression' && /^Not|^Bang/.test(base)) return refuse('a negated test of * is not supported');
-  const left = operand(node.Left, scope), right = compile(node.Right, scope);
-  return (row, at) => { const b = right(row, at); return left(row, at).map(a => test(a, b)).reduce(or, false); };
+  if (kindOf(node.Left) === 'StarExpression')
+    return /^Not|^Bang/.test(base) || typeName(node.Right) !== 'string' ? refuse('such a test of * is not supported') : anyColumn(node, scope, test);
+  const left = compile(node.Left, scope), right = compile(node.Right, scope);
+  return (row, at) => test(left(row, at), right(row, at));
 }
 function membership(node, scope, kind) {
   const left = compile(node.Left, scope), list = listOf(node.Right, scope);
@@ -394,7 +395,7 @@ function compile(node, scope) {
   if (/^(type|tuple)$/.test(type)) return run;
   if (!/^(bool|int|long|real|string|datetime|timespan|guid|dynamic)$/.test(type) && kind !== 'NullLiteralExpression')
     return refuse(`an expression of the type ${type} is not supported: ${textOfNode(node).slice(0, 120)}`);
-  return (row, at) => conform(run(row, at), type, textOfNode(node).slice(0, 120));
+  return (row, at) => conform(run(row, at), type, node);
 }
 
 module.exports = { Scope, compile, kindOf, isTable, textOfNode, typeName, unsupported, argumentsOf, literal, equal, ordered };

@@ -1,7 +1,8 @@
 // The scalar functions of the KQL interpreter:  FUNCTIONS[name](args, call) -> value
 //
 // args are the values of the arguments; call is {now: DateTime, types: static types of the arguments, type: static type of the result,
-// text: the call as written}. Where a page below https://learn.microsoft.com/kusto/query/ documents a surprising result, it is named.
+// text: the call as written}. Where a page below https://learn.microsoft.com/kusto/query/ documents a surprising result, it is named;
+// "measured" is explained in kql_values.js.
 // A function that is not in the table is refused. Functions that look at other rows or evaluate lazily are in kql_expressions.js.
 'use strict';
 const { DateTime, TimeSpan, Guid, TICKS, UNIX_EPOCH, refuse, isNumber, isBag, typeOf, datePart, timePart, datetimeOf, textOf, pad,
@@ -11,40 +12,41 @@ const { IP_FUNCTIONS } = require('./kql_ip.js');
 
 // Null if an argument is null: "the null value is sticky" (scalar-data-types/null-values).
 const strict = f => (args, call) => (args.some(a => a === null) ? null : f(args, call));
+// The arguments of the types string and dynamic as texts.
 const onText = f => (args, call) => f(args.map((a, i) => (call.types[i] === 'string' || call.types[i] === 'dynamic' ? textOf(a) : a)), call);
+// The first n arguments as texts, whatever they are ("forcibly casted to strings", indexof-function).
+const asText = (n, f) => (args, call) => f(args.map((a, i) => (i < n ? spelled(a, call.types[i]) : a)), call);
+// The text of a value of a static type: True and False for a bool, but true and false for one inside of a dynamic value (measured).
+const spelled = (value, type) => (type === 'bool' && value !== null ? (value ? 'True' : 'False') : textOf(value));
 const undocumented = what => refuse(`${what} is not documented`);
 const real = value => Number(value);
 const index = value => Number(value);
 
 // ---- numbers ----------------------------------------------------------------------------------------------------------
-// Rounds down to a multiple of size counted from origin; "a null bin size, or a negative bin size will result in null" (bin-function).
+// Rounds down to a multiple of size counted from origin; "a null bin size, or a negative bin size will result in null" (bin-function);
+// a size of zero gives null for integers and NaN for reals (measured).
 function binAt(value, size, origin) {
   const span = value instanceof DateTime || value instanceof TimeSpan;
   if (span !== (size instanceof TimeSpan)) return undocumented('bin of these types');
   if (span || typeof value === 'bigint' && typeof size === 'bigint' && typeof origin === 'bigint') {
     const v = span ? value.ticks : value, s = span ? size.ticks : size, o = span ? origin.ticks : origin;
-    if (s === 0n) return undocumented('a bin size of zero');
-    if (s < 0n) return null;
+    if (s === 0n && span) return undocumented('a bin size of zero');
+    if (s <= 0n) return null;
     const rest = ((v - o) % s + s) % s, result = v - rest;
     return value instanceof DateTime ? new DateTime(result) : span ? new TimeSpan(result) : result;
   }
   const v = real(value), s = real(size), o = real(origin);
-  if (s === 0) return undocumented('a bin size of zero');
-  return s < 0 ? null : o + Math.floor((v - o) / s) * s;
+  return s === 0 ? NaN : s < 0 ? null : o + Math.floor((v - o) / s) * s;
 }
 const bin = strict(([value, size]) =>
   binAt(value, size, value instanceof DateTime ? new DateTime(0n) : value instanceof TimeSpan ? new TimeSpan(0n) : 0n));
 
+// round-function does not say where a half goes: refused if the nearest numbers away from zero and to even differ.
 function round([value, digits = 0n]) {
   if (typeof value === 'bigint' && digits >= 0n) return value;
-  const scale = 10 ** Math.abs(Number(digits)), scaled = digits < 0n ? real(value) / scale : real(value) * scale;
-  const whole = Math.round(Math.abs(scaled));
-  if (Math.abs(scaled) % 1 === 0.5 && whole % 2 === 1) {                 // away from zero and to even differ
-    const even = whole - 1;
-    if (even !== whole && !(digits === 1n && value === 2.15)) return undocumented('the rounding of an exact half');
-  }
-  const rounded = Math.sign(scaled) * whole;
-  const result = digits < 0n ? rounded * scale : rounded / scale;
+  const scale = 10 ** Math.abs(Number(digits)), scaled = Math.abs(digits < 0n ? real(value) / scale : real(value) * scale), whole = Math.round(scaled);
+  if (scaled % 1 === 0.5 && whole % 2 === 1) return undocumented('the rounding of an exact half');
+  const result = Math.sign(real(value)) * (digits < 0n ? whole * scale : whole / scale);
   return typeof value === 'bigint' ? BigInt(result) : result;
 }
 function extreme(sign) {                              // "Non-null values take precedence over null values" (max-of-function)
@@ -68,8 +70,7 @@ function toInteger(bits) {
     if (value instanceof DateTime || value instanceof TimeSpan) return fits(value.ticks);
     if (typeof value !== 'string') return null;
     if (/^[+-]?\d+$/.test(value)) return fits(BigInt(value.replace('+', '')));
-    if (NUMERIC.test(value.trim()) || /^0x[0-9a-f]+$/i.test(value.trim())) return undocumented(`the integer of the text '${value}'`);
-    return null;
+    return /^\s*(0x[0-9a-f]+|[+-]?\d+)\s*$/i.test(value) ? undocumented(`the integer of the text '${value}'`) : null;   // '1.5' is null (measured)
   });
 }
 const toReal = strict(([value]) => {
@@ -83,6 +84,7 @@ const toBool = strict(([value]) => {                  // tobool-function
   if (typeof value === 'boolean') return value;
   if (isNumber(value)) return value != 0;
   if (typeof value !== 'string') return null;
+  if (/^[+-]?\d+$/.test(value)) return BigInt(value.replace('+', '')) !== 0n;                      // measured
   const known = { true: true, false: false }[value];
   return known !== undefined ? known : /^\s*(true|false|[+-]?\d+)\s*$/i.test(value) ? undocumented(`the bool of the text '${value}'`) : null;
 });
@@ -90,8 +92,11 @@ const toDatetime = strict(([value]) => (value instanceof DateTime ? value : type
   : isNumber(value) ? undocumented('the datetime of a number') : null));
 const toTimespan = strict(([value]) => (value instanceof TimeSpan ? value : typeof value === 'string' ? readTimespan(value)
   : isNumber(value) ? undocumented('the timespan of a number') : null));
-const toGuid = strict(([value]) => (value instanceof Guid ? value : typeof value === 'string' &&
-  /^\{?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?$/i.test(value) ? new Guid(value.replace(/[{}]/g, '')) : null));
+const toGuid = strict(([value]) => {                  // toguid-function: dashes don't count
+  if (value instanceof Guid) return value;
+  const digits = typeof value === 'string' ? value.replace(/-/g, '') : '';
+  return /^[0-9a-f]{32}$/i.test(digits) ? new Guid(digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')) : null;
+});
 
 function fromJson([value]) {                          // parse-json-function
   if (typeof value !== 'string') return value;
@@ -99,30 +104,27 @@ function fromJson([value]) {                          // parse-json-function
   try { return parseJson(value); }
   catch (error) { if (error instanceof SyntaxError) return value; throw error; }
 }
-// gettype-function; the page gives 'int' for parse_json('1').
+// gettype-function; a number inside of a dynamic value is a long or a double (measured; the page says int for parse_json('1')).
 function getType([value], { types }) {
-  if (value === null) return 'null';
-  const type = typeOf(value);
-  if (types[0] === 'dynamic' && type === 'long') return BigInt.asIntN(32, value) === value ? 'int' : 'long';
-  return types[0] === 'int' ? 'int' : type;
+  if (types[0] !== 'dynamic') return types[0];
+  return value === null ? 'null' : typeof value === 'number' ? 'double' : typeOf(value);
 }
 
 // ---- text -------------------------------------------------------------------------------------------------------------
 const points = text => Array.from(text);              // characters are Unicode code points
-function substring([source, start, length]) {         // substring-function: "can be negative, from the end"
-  const all = points(source);
-  let from = index(start);
-  if (from < 0) from = Math.max(0, all.length + from);
+// "If a negative number, the substring will be retrieved from the end" (substring-function); '' if that is before the start (measured).
+function substring([source, start, length]) {
+  const all = points(source), from = index(start) < 0 ? all.length + index(start) : index(start);
+  if (from < 0) return '';
   return all.slice(from, length === undefined ? all.length : from + Math.max(0, index(length))).join('');
 }
+// The page's text (null for a negative start) and its example (2 for the start -5) differ, and so do they for the second occurrence.
 function indexOf([source, lookup, start = 0n, length = -1n, occurrence = 1n]) {
-  const all = points(source);
-  let from = index(start);
-  if (from < 0) from = Math.max(0, all.length + from);
-  if (length < -1n || occurrence < 1n || lookup === '') return undocumented('indexof with these arguments');
-  const end = length === -1n ? all.length : Math.min(all.length, from + index(length)), wanted = points(lookup);
+  if (lookup === '' || [start, length, occurrence].includes(null) || start < 0n || length < -1n || occurrence < 1n || occurrence > 1n && length !== -1n)
+    return undocumented('indexof with these arguments');
+  const all = points(source), wanted = points(lookup), end = length === -1n ? all.length : Math.min(all.length, index(start + length));
   let left = index(occurrence);
-  for (let i = from; i + wanted.length <= end; i++)
+  for (let i = index(start); i + wanted.length <= end; i++)
     if (wanted.every((c, k) => all[i + k] === c) && --left === 0) return BigInt(i);
   return -1n;
 }
@@ -300,15 +302,15 @@ function slice([array, start, end]) {
 }
 
 const CASTS = { int: toInteger(32), long: toInteger(64), real: toReal, double: toReal, bool: toBool, datetime: toDatetime,
-  timespan: toTimespan, guid: toGuid, string: ([value]) => textOf(value), dynamic: ([value]) => value };
+  timespan: toTimespan, guid: toGuid, string: ([value], { types }) => spelled(value, types[0]), dynamic: ([value]) => value };
 
 const FUNCTIONS = {
   // numbers
   abs: strict(([x]) => (x instanceof TimeSpan ? new TimeSpan(x.ticks < 0n ? -x.ticks : x.ticks) : x < 0 ? -x : x)),
-  sign: strict(([x], { type }) => (x > 0 ? 1 : x < 0 ? -1 : 0) && (type === 'real' ? Math.sign(Number(x)) : BigInt(Math.sign(Number(x)))) || (type === 'real' ? 0 : 0n)),
+  sign: ([x], { type }) => { const s = x === null ? 0 : x > 0 ? 1 : x < 0 ? -1 : 0; return type === 'real' ? s : BigInt(s); },     // 0 of null: measured
   bin, floor: bin,
   bin_at: strict(([value, size, origin]) => binAt(value, size, origin)),
-  ceiling: mathematics(Math.ceil), sqrt: mathematics(x => (x < 0 ? undocumented('the root of a negative number') : Math.sqrt(x))),
+  ceiling: strict(([x]) => (typeof x === 'bigint' ? x : Math.ceil(x))), sqrt: mathematics(x => (x < 0 ? undocumented('the root of a negative number') : Math.sqrt(x))),
   exp: mathematics(Math.exp), round: strict(round), pow: strict(([x, y]) => real(x) ** real(y)),
   log: mathematics(x => (x > 0 ? Math.log(x) : null)), log2: mathematics(x => (x > 0 ? Math.log2(x) : null)),
   log10: mathematics(x => (x > 0 ? Math.log10(x) : null)),
@@ -316,7 +318,7 @@ const FUNCTIONS = {
   isfinite: ([x]) => x !== null && Number.isFinite(Number(x)),
   max_of: extreme(1), min_of: extreme(-1),
   // conversions
-  tostring: ([value]) => textOf(value), toint: CASTS.int, tolong: CASTS.long, toreal: toReal, todouble: toReal, tobool: toBool, toboolean: toBool,
+  tostring: ([value], { types }) => spelled(value, types[0]), toint: CASTS.int, tolong: CASTS.long, toreal: toReal, todouble: toReal, tobool: toBool, toboolean: toBool,
   todatetime: toDatetime, totimespan: toTimespan, toguid: toGuid, parse_json: fromJson, todynamic: fromJson, parsejson: fromJson, gettype: getType,
   // null and empty (isnull-function, isempty-function)
   isnull: ([x]) => x === null, isnotnull: ([x]) => x !== null, notnull: ([x]) => x !== null,
@@ -324,14 +326,15 @@ const FUNCTIONS = {
   not: strict(([x]) => !x),
   // text
   strlen: onText(([s]) => BigInt(points(s).length)), tolower: onText(([s]) => mapCase(s, 'toLowerCase')), toupper: onText(([s]) => mapCase(s, 'toUpperCase')),
-  strcat: args => args.map(textOf).join(''), strcat_delim: ([delimiter, ...args]) => args.map(textOf).join(textOf(delimiter)),
+  strcat: (args, { types }) => args.map((a, i) => spelled(a, types[i])).join(''),
+  strcat_delim: ([delimiter, ...args], { types }) => args.map((a, i) => spelled(a, types[i + 1])).join(textOf(delimiter)),
   strcat_array: ([array, delimiter]) => (Array.isArray(array) ? array.map(textOf).join(delimiter) : undocumented('strcat_array of no array')),
-  substring: onText(substring), indexof: onText(indexOf), split: onText(split), reverse: onText(([s]) => points(s).reverse().join('')),
+  substring: onText(substring), indexof: asText(2, indexOf), split: onText(split), reverse: asText(1, ([s]) => points(s).reverse().join('')),
   replace_string: onText(([s, lookup, by]) => (lookup === '' ? undocumented('replace_string of an empty text') : s.split(lookup).join(by))),
   replace_regex: onText(replaceRegex), trim: onText(([pattern, s]) => trimmed(s, pattern, true, true)),
   trim_start: onText(([pattern, s]) => trimmed(s, pattern, true, false)), trim_end: onText(([pattern, s]) => trimmed(s, pattern, false, true)),
   extract: onText(extract), extract_all: onText(extractAll), countof: onText(countOf),
-  strcmp: onText(([a, b]) => BigInt(compareText(a, b))), strrep: onText(([s, n, delimiter = '']) => Array(Number(n)).fill(s).join(delimiter)),
+  strcmp: onText(([a, b]) => BigInt(compareText(a, b))), strrep: asText(1, ([s, n, delimiter = '']) => Array(Number(n)).fill(s).join(textOf(delimiter))),
   isascii: onText(([s]) => /^[\x00-\x7f]*$/.test(s)),
   base64_encode_tostring: onText(([s]) => Buffer.from(s).toString('base64')),
   // times

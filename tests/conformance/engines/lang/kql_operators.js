@@ -3,9 +3,9 @@
 // The names, types and the order of the columns of every operator are those of Microsoft's binder; the values are computed here.
 // serialized: the order of the rows is defined, so that window functions may be used (window-functions).
 'use strict';
-const { K, S, toArray, elements } = require('./kql_language_service.js');
-const { DateTime, TimeSpan, refuse, isBag, typeOf, conform, keyOf, keysOf, compare } = require('./kql_values.js');
-const { Scope, compile, kindOf, isTable, textOfNode, typeName, unsupported, argumentsOf, ordered } = require('./kql_expressions.js');
+const { toArray, elements } = require('./kql_language_service.js');
+const { refuse, isBag, typeOf, conform, keyOf, keysOf, compare } = require('./kql_values.js');
+const { Scope, compile, kindOf, isTable, textOfNode, typeName, unsupported, argumentsOf } = require('./kql_expressions.js');
 
 const columnsOf = node => toArray(node.ResultType.Columns).map(c => ({ name: c.Name, type: c.Type.Name }));
 const once = f => { let result; return () => (result === undefined ? (result = f()) : result); };
@@ -167,29 +167,32 @@ function distinct(op, scope) {
 const count = op => table => ({ columns: columnsOf(op), rows: [[BigInt(table.rows.length)]], serialized: false });
 
 // ---- mv-expand, mv-apply ------------------------------------------------------------------------------------------------------
-// "The operation of applying type is cast-only and doesn't include parsing or type-conversion": other elements become null.
+// "The operation of applying type is cast-only and doesn't include parsing or type-conversion": other elements become null; a real number
+// is truncated to an integer (measured).
 function cast(value, type) {
   if (type === null || type === 'dynamic') return value;
   if (value === null) return missing(type);
   const actual = typeOf(value);
   if (actual === 'long' && type === 'int') return BigInt.asIntN(32, value) === value ? value : null;
   if (actual === 'long' && type === 'real') return Number(value);
-  if (actual === 'real' && /^(int|long)$/.test(type)) return refuse('mv-expand of a real number to an integer is not documented');
+  if (actual === 'real' && /^(int|long)$/.test(type)) return BigInt(Math.trunc(value));
+  if (type === 'string' && actual !== 'string') return refuse(`mv-expand of a ${actual} to a string is not documented`);
   return actual === type ? value : missing(type);
 }
-// The elements of a value: "if the dynamic value is null, then a single record is produced", an empty array or bag gives none.
-function elementsOfValue(value, pairs, bags) {
+// The elements of a value: "if the dynamic value is null, then a single record is produced", an empty array or bag gives none; another
+// value is one element (measured).
+function elementsOfValue(value, pairs) {
   if (value === null) return [null];
   if (Array.isArray(value)) return value;
-  if (!isBag(value) || !bags) return refuse(`the expansion of a ${typeOf(value)} is not documented`);
+  if (!isBag(value)) return [value];
   return [...value].map(([k, v]) => (pairs ? [k, v] : new Map([[k, v]])));
 }
-// -> {columns: of the expanded rows, expand(row, at) -> rows}
-function expansion(op, scope, expressionNodes, limitNode, bags) {
-  const given = parameters(op, bags ? ['kind', 'bagexpansion', 'with_itemindex'] : ['with_itemindex']);
+// -> {columns: of the expanded rows, names: of the expanded columns, expand(row, at) -> rows}
+function expansion(op, scope, modes) {
+  const given = parameters(op, [...modes, 'with_itemindex']), limitNode = op.RowLimitClause && op.RowLimitClause.RowLimit;
   const mode = given.kind || given.bagexpansion || 'bag', limit = limitNode ? Number(constant(limitNode, scope)) : Infinity;
   if (!/^(bag|array)$/.test(mode)) return refuse(`mv-expand kind=${mode} is not supported`);
-  const parts = expressionNodes.map(node => {
+  const parts = elements(op.Expressions).map(node => {
     const inner = node.Expression, named = kindOf(inner) === 'SimpleNamedExpression';
     const name = named ? inner.Name.SimpleName : kindOf(inner) === 'NameReference' ? inner.SimpleName : refuse('an expanded expression needs a name');
     const type = node.ToTypeOf ? textOfNode(elements(node.ToTypeOf.TypeOf.Types)[0]) : null;
@@ -200,11 +203,11 @@ function expansion(op, scope, expressionNodes, limitNode, bags) {
     ...(given.with_itemindex ? [{ name: given.with_itemindex, type: 'long' }] : [])];
   const kept = scope.columns.flatMap((c, i) => (names.includes(c.name) ? [] : [i]));
   const expand = (row, at) => {
-    const lists = parts.map(p => elementsOfValue(p.run(row, at), mode === 'array', bags)), length = Math.min(limit, Math.max(...lists.map(l => l.length)));
+    const lists = parts.map(p => elementsOfValue(p.run(row, at), mode === 'array')), length = Math.min(limit, Math.max(...lists.map(l => l.length)));
     return Array.from({ length }, (_, i) => [...kept.map(k => row[k]), ...parts.map((p, n) => cast(i < lists[n].length ? lists[n][i] : null, p.type)),
       ...(given.with_itemindex ? [BigInt(i)] : [])]);
   };
-  return { columns, expand };
+  return { columns, names, expand };
 }
 // Rows of other columns as rows of the columns that the binder gives.
 function rearranged(columns, from) {
@@ -213,34 +216,30 @@ function rearranged(columns, from) {
   return row => at.map(i => row[i]);
 }
 function mvExpand(op, scope) {
-  const { columns: from, expand } = expansion(op, scope, elements(op.Expressions), op.RowLimitClause && op.RowLimitClause.RowLimit, true);
+  const { columns: from, expand } = expansion(op, scope, ['kind', 'bagexpansion']);
   const columns = columnsOf(op), arrange = rearranged(columns, from);
   return table => ({ columns, rows: table.rows.flatMap((row, i) => expand(row, place(table.rows, i, new Map()))).map(arrange), serialized: table.serialized });
 }
 // mv-apply-operator: expands every row into a subtable, applies the subquery, adds the columns of the row that are not expanded.
 function mvApply(op, scope) {
   if (op.ContextIdClause) return unsupported(op.ContextIdClause);
-  const { columns: from, expand } = expansion(op, scope, elements(op.Expressions), op.RowLimitClause && op.RowLimitClause.RowLimit, false);
-  const subquery = compileChain(op.Subquery.Expression, scope.with({ columns: from, serialized: true }));
-  const columns = columnsOf(op);
-  return table => ({ columns, serialized: false, rows: table.rows.flatMap((row, i) => {
-    const expanded = expand(row, place(table.rows, i, new Map())), result = subquery({ columns: from, rows: expanded, serialized: true });
+  const { columns: from, names, expand } = expansion(op, scope, []);
+  const subquery = compileChain(op.Subquery.Expression, scope.with({ columns: from, serialized: true })), columns = columnsOf(op);
+  const inSource = columns.map(c => (names.includes(c.name) ? -1 : scope.columns.findIndex(s => s.name === c.name)));
+  const applied = (row, at) => {
+    const subtable = expand(row, at), result = subquery({ columns: from, rows: subtable, serialized: true });
     // Whether the subquery runs on a subtable without rows is not documented; it matters if it makes rows of nothing.
-    if (!expanded.length && result.rows.length) return refuse('mv-apply with an aggregation over an empty array is not documented');
-    const sources = columns.map(c => [result.columns.findIndex(r => r.name === c.name && r.type === c.type), scope.columns.findIndex(r => r.name === c.name)]);
-    const kept = scope.columns.map(c => from.some(f => f.name === c.name) && !op.Subquery.isExpanded);
-    return result.rows.map(found => sources.map(([inResult, inSource], c) => {
-      if (inResult < 0 && inSource < 0) return refuse(`internal: the column ${columns[c].name} is not known`);
-      if (inResult < 0) return row[inSource];
-      const value = found[inResult];
-      const expandedName = inSource >= 0 && from.findIndex(f => f.name === columns[c].name) >= scope.columns.filter(s => from.some(f => f.name === s.name)).length - 1;
-      if (inSource >= 0 && kept[inSource] && !expandedName && keyOf(value) !== keyOf(row[inSource]) && !isExpanded(op, columns[c].name))
-        return refuse(`mv-apply: the subquery changes the column ${columns[c].name}, which is not documented`);
-      return value;
+    if (!subtable.length && result.rows.length) return refuse('mv-apply with an aggregation over an empty array is not documented');
+    const inResult = columns.map(c => result.columns.findIndex(r => r.name === c.name && r.type === c.type));
+    return result.rows.map(found => columns.map((c, i) => {
+      if (inSource[i] < 0) return inResult[i] < 0 ? refuse(`mv-apply: the column ${c.name} is neither of the row nor of the subquery`) : found[inResult[i]];
+      const value = row[inSource[i]];
+      return inResult[i] < 0 || keyOf(found[inResult[i]]) === keyOf(value) ? value
+        : refuse(`mv-apply: a subquery that changes the column ${c.name} is not documented`);
     }));
-  }) });
+  };
+  return table => ({ columns, serialized: false, rows: table.rows.flatMap((row, i) => applied(row, place(table.rows, i, new Map()))) });
 }
-const isExpanded = (op, name) => elements(op.Expressions).some(e => (namesOf(e.Expression) || []).includes(name));
 
 // ---- join, lookup, union ------------------------------------------------------------------------------------------------------
 const KINDS = { anti: 'leftanti', leftantisemi: 'leftanti', rightantisemi: 'rightanti' };
@@ -270,24 +269,23 @@ function join(op, scope) {
   if (columns.length !== width) return refuse('internal: the columns of join are not understood');
   return table => {
     const right = rightTable();
-    const keyed = (rows, side) => rows.map(row => { const values = pairs.map(p => row[p[side]]); return [values.includes(null) ? null : keysOf(values.map(sameType)), row]; });
+    const keyed = (rows, side) => rows.map(row => [keysOf(pairs.map(p => sameType(row[p[side]]))), row]);      // null matches null: measured
     let left = keyed(table.rows, 0);
     const others = keyed(right.rows, 1);
-    if (left.some(([k]) => k === null) && others.some(([k]) => k === null)) return refuse('a join of keys that are null on both sides is not documented');
     if (kind === 'innerunique') {                     // "The deduplication keeps only the first record" (join-innerunique)
-      const seen = new Set(), unique = left.filter(([k]) => k === null || !seen.has(k) && seen.add(k));
+      const seen = new Set(), unique = left.filter(([k]) => !seen.has(k) && seen.add(k));
       if (unique.length < left.length) scope.query.notes.add('join kind=innerunique: the first row of each key is kept');
       left = unique;
     }
     const matches = new Map(), used = new Set();
-    others.forEach(([k, row]) => { if (k !== null) matches.set(k, [...(matches.get(k) || []), row]); });
-    const inLeft = new Set(left.map(([k]) => k).filter(k => k !== null));
+    for (const [k, row] of others) if (matches.has(k)) matches.get(k).push(row); else matches.set(k, [row]);
+    const inLeft = new Set(left.map(([k]) => k));
     const nothing = list => list.map(c => missing(c.type));
     const pair = (l, r) => [...l, ...shown.map(i => r[i])];
     const rows = [];
     if (kind === 'rightsemi' || kind === 'rightanti') rows.push(...others.filter(([k]) => inLeft.has(k) === (kind === 'rightsemi')).map(([, row]) => row));
     else for (const [k, row] of left) {
-      const found = (k !== null && matches.get(k)) || [];
+      const found = matches.get(k) || [];
       if (kind === 'leftsemi' || kind === 'leftanti') { if (found.length > 0 === (kind === 'leftsemi')) rows.push(row); continue; }
       for (const r of found) { used.add(r); rows.push(pair(row, r)); }
       if (!found.length && /^(left|full)outer$/.test(kind)) rows.push(pair(row, nothing(rightColumns)));
@@ -356,9 +354,8 @@ const OPERATORS = {
   ProjectReorderOperator: choose, ProjectRenameOperator: choose, SummarizeOperator: summarize, SortOperator: sort, TopOperator: top, TakeOperator: take,
   DistinctOperator: distinct, CountOperator: count, MvExpandOperator: mvExpand, MvApplyOperator: mvApply, JoinOperator: join, LookupOperator: join,
   UnionOperator: (op, scope) => union(op, scope, true), SerializeOperator: serialize, PartitionOperator: partition,
-  AsOperator: () => table => table, RenderOperator: () => table => table, ConsumeOperator: () => unsupportedConsume(),
+  AsOperator: () => table => table, RenderOperator: () => table => table,
 };
-const unsupportedConsume = () => refuse('consume is not supported');
 
 // A chain of operators without its source (the subquery of mv-apply and partition) -> table => table
 function compileChain(node, scope) {
@@ -439,4 +436,3 @@ function callUserFunction(node, scope, declared) {
 }
 
 module.exports = { compileTable, callUserFunction, declare };
-void K; void S; void DateTime; void TimeSpan; void ordered;
