@@ -21,6 +21,7 @@ pub mod expression;
 pub mod frontend;
 pub mod logsource;
 pub mod lower;
+pub mod mutate;
 pub mod pages;
 pub mod place;
 pub mod reader;

@@ -14,6 +14,7 @@ use crate::evaluate::expression::Value;
 use crate::evaluate::{Alert, AlertBody, Evaluator, Event, Problem, RunOptions, moment};
 use crate::source::{Span, Spanned};
 use serde_json::{Map, Value as Json};
+use std::time::Instant;
 
 /// What became of one test.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,6 +202,17 @@ pub fn run_test(detection: &Detection, test: &Test) -> TestResult {
     TestResult { name: test.name.value.clone(), span: test.name.span, outcome }
 }
 
+/// Whether a test passes; only that, so it ends with the first alert too many. It does not pass if it is not done in time.
+pub fn passes(detection: &Detection, test: &Test, until: Instant) -> bool {
+    let most = match &test.expect {
+        Expectation::Count(count) => *count,
+        Expectation::Alerts(alerts) => alerts.len(),
+    };
+    let done = |raised: &[Raised<'_>]| raised.len() > most || Instant::now() > until;
+    raise_while(detection, &test.events, |raised| !done(raised))
+        .is_ok_and(|raised| !done(&raised) && compare(detection, test, &raised) == Outcome::Passed)
+}
+
 /// An alert, and for a rule without aggregate the event that raised it.
 struct Raised<'t> {
     alert: Alert,
@@ -208,11 +220,23 @@ struct Raised<'t> {
 }
 
 fn raise<'t>(detection: &Detection, events: &'t [TestEvent]) -> Result<Vec<Raised<'t>>, Problem> {
+    raise_while(detection, events, |_| true)
+}
+
+/// The alerts of the events, or of the first of them if these are not wanted any more.
+fn raise_while<'t>(
+    detection: &Detection,
+    events: &'t [TestEvent],
+    wanted: impl Fn(&[Raised<'t>]) -> bool,
+) -> Result<Vec<Raised<'t>>, Problem> {
     let mut evaluator = Evaluator::new(detection, RunOptions::default())?;
     let mut raised = Vec::new();
     for TestEvent { time, event } in events {
         let event = Event { time: *time, fields: event };
         raised.extend(evaluator.push(&event)?.into_iter().map(|alert| Raised { alert, event: Some(event) }));
+        if !wanted(&raised) {
+            return Ok(raised);
+        }
     }
     raised.extend(evaluator.finish().into_iter().map(|alert| Raised { alert, event: None }));
     Ok(raised)
