@@ -47,8 +47,7 @@ fn keys(aggregate: &Aggregate) -> Vec<Named> {
         if let Some(rest) = without_key(aggregate, index) {
             found.push((part(), Variant::loses(key.span, Kind::Group, &key.name, rest)));
         }
-        // the case of addresses, numbers and moments is nobody's business
-        if matches!(key.field.kind, FieldType::Text) {
+        if key.lower || has_case(key.field.kind) {
             let toggled = GroupKey { lower: !key.lower, ..key.clone() };
             let shown = |key: &GroupKey| if key.lower { format!("lower({})", key.field.name) } else { key.field.name.clone() };
             let (old, new) = (shown(key), shown(&toggled));
@@ -57,6 +56,14 @@ fn keys(aggregate: &Aggregate) -> Vec<Named> {
         }
     }
     found
+}
+
+/// Whether values of the type may differ in case. That of addresses is nobody's business.
+fn has_case(kind: FieldType) -> bool {
+    match kind {
+        FieldType::Text | FieldType::Any => true,
+        FieldType::Integer | FieldType::Number | FieldType::Boolean | FieldType::Ip | FieldType::Timestamp => false,
+    }
 }
 
 /// Without a group key; `None` if an expression uses it.

@@ -17,8 +17,10 @@ impl Changed {
     /// With words: those of this whole, if the change is only a literal or a name in it.
     fn inside(self, words: &Words<'_>, whole: &Expression, rebuild: impl FnOnce(Expression) -> ExpressionKind) -> Changed {
         let value = Expression { kind: rebuild(self.value), ..whole.clone() };
+        let is_border = self.change.is_none() && matches!(whole.kind, ExpressionKind::Compare(..));
+        let kind = if is_border { Kind::Border } else { self.kind };
         let change = self.change.unwrap_or_else(|| becomes(words, whole, &value));
-        Changed { change: Some(change), value, ..self }
+        Changed { change: Some(change), span: self.span, kind, value }
     }
 }
 
@@ -39,9 +41,9 @@ fn changes(words: &Words<'_>, whole: &Expression) -> Vec<Changed> {
     let own = |kind: Kind, value: Expression| Changed { change: Some(becomes(words, whole, &value)), span: whole.span, kind, value };
     let same_type = |kind: ExpressionKind| Expression { kind, ..whole.clone() };
     match &whole.kind {
-        ExpressionKind::Number(number) => literals(whole, Kind::Border, neighbours(*number).map(ExpressionKind::Number)),
+        ExpressionKind::Number(number) => literals(whole, Kind::Computation, neighbours(*number).map(ExpressionKind::Number)),
         ExpressionKind::Duration(length) => literals(whole, Kind::Computation, [length / 2, length * 2].map(ExpressionKind::Duration)),
-        ExpressionKind::Text(text) => literals(whole, Kind::Border, [ExpressionKind::Text(format!("{text}~"))]),
+        ExpressionKind::Text(text) => literals(whole, Kind::Computation, [ExpressionKind::Text(format!("{text}~"))]),
         ExpressionKind::Boolean(value) => literals(whole, Kind::Logic, [ExpressionKind::Boolean(!value)]),
         ExpressionKind::Field(_) | ExpressionKind::Column(_) => Vec::new(),
         ExpressionKind::Selection(_) => {

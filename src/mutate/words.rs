@@ -84,8 +84,8 @@ impl<'s> Words<'s> {
             ExpressionKind::Compare(relational, left, right) => {
                 format!("{} {} {}", inside(left, own + 1), relational.symbol(), inside(right, own + 1))
             }
-            ExpressionKind::And(parts) => joined(parts, " and ", own + 1),
-            ExpressionKind::Or(parts) => joined(parts, " or ", own + 1),
+            ExpressionKind::And(parts) => joined(parts, " and ", own),
+            ExpressionKind::Or(parts) => joined(parts, " or ", own),
             ExpressionKind::Call(function, arguments) => format!("{}({})", function.name(), joined(arguments, ", ", 0)),
         }
     }
