@@ -202,15 +202,21 @@ pub fn run_test(detection: &Detection, test: &Test) -> TestResult {
     TestResult { name: test.name.value.clone(), span: test.name.span, outcome }
 }
 
-/// Whether a test passes; only that, so it ends with the first alert too many. It does not pass if it is not done in time.
-pub fn passes(detection: &Detection, test: &Test, until: Instant) -> bool {
+/// Whether a detection passes all of some tests; only that, so a test ends with its first alert too many, and all of them
+/// with the first that fails. What is not done in time fails.
+pub fn passes_all(detection: &Detection, tests: &[Test], until: Instant) -> bool {
+    let Ok(fresh) = Evaluator::new(detection, RunOptions::default()) else { return false };
+    tests.iter().all(|test| passes(detection, &fresh, test, until))
+}
+
+fn passes(detection: &Detection, fresh: &Evaluator<'_>, test: &Test, until: Instant) -> bool {
     let most = match &test.expect {
         Expectation::Count(count) => *count,
         Expectation::Alerts(alerts) => alerts.len(),
     };
-    let done = |raised: &[Raised<'_>]| raised.len() > most || Instant::now() > until;
-    raise_while(detection, &test.events, |raised| !done(raised))
-        .is_ok_and(|raised| !done(&raised) && compare(detection, test, &raised) == Outcome::Passed)
+    let goes_on = |raised: &[Raised<'_>]| raised.len() <= most && Instant::now() <= until;
+    raise_while(fresh.clone(), &test.events, goes_on)
+        .is_ok_and(|raised| goes_on(&raised) && compare(detection, test, &raised) == Outcome::Passed)
 }
 
 /// An alert, and for a rule without aggregate the event that raised it.
@@ -220,21 +226,20 @@ struct Raised<'t> {
 }
 
 fn raise<'t>(detection: &Detection, events: &'t [TestEvent]) -> Result<Vec<Raised<'t>>, Problem> {
-    raise_while(detection, events, |_| true)
+    raise_while(Evaluator::new(detection, RunOptions::default())?, events, |_| true)
 }
 
-/// The alerts of the events, or of the first of them if these are not wanted any more.
+/// The alerts of the events, or those up to an event after which no more are wanted.
 fn raise_while<'t>(
-    detection: &Detection,
+    mut evaluator: Evaluator<'_>,
     events: &'t [TestEvent],
-    wanted: impl Fn(&[Raised<'t>]) -> bool,
+    goes_on: impl Fn(&[Raised<'t>]) -> bool,
 ) -> Result<Vec<Raised<'t>>, Problem> {
-    let mut evaluator = Evaluator::new(detection, RunOptions::default())?;
     let mut raised = Vec::new();
     for TestEvent { time, event } in events {
         let event = Event { time: *time, fields: event };
         raised.extend(evaluator.push(&event)?.into_iter().map(|alert| Raised { alert, event: Some(event) }));
-        if !wanted(&raised) {
+        if !goes_on(&raised) {
             return Ok(raised);
         }
     }

@@ -22,7 +22,7 @@ fn shown(source: &Source, detection: &Detection) -> String {
     let until = Instant::now() + Duration::from_secs(60);
     let mut text = String::new();
     for mutant in Mutants::new(source, detection).all() {
-        let killed = detection.tests.iter().any(|test| !testing::passes(&mutant.detection, test, until));
+        let killed = !testing::passes_all(&mutant.detection, &detection.tests, until);
         let (line, column) = source.line_column(mutant.span.start as usize);
         let fate = if killed { "killed  " } else { "survives" };
         let _ = writeln!(text, "{fate} {line}:{column} {}: {}", mutant.kind.name(), mutant.sentence);

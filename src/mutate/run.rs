@@ -8,7 +8,7 @@ use crate::testing;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long the tests of one mutant may take.
+/// How long the tests of one mutant may take, beside twenty times what they take with the detection itself.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// What became of the mutants of one detection.
@@ -68,22 +68,23 @@ pub fn judge(source: &Source, detection: &Detection) -> Verdict {
     if detection.tests.is_empty() {
         return Verdict::Untested;
     }
+    let start = Instant::now();
     let failing = detection.tests.iter().filter(|test| !testing::run_test(detection, test).passed()).count();
     if failing > 0 {
         return Verdict::Failing(failing);
     }
+    let longest = LONGEST + start.elapsed() * 20;
     let mutants = Mutants::new(source, detection);
     let judged = each(mutants.all(), |mutant| {
-        let killed = is_killed(detection, &mutant);
+        let killed = is_killed(detection, &mutant, longest);
         (Survivor { sentence: mutant.sentence, span: mutant.span, kind: mutant.kind }, killed)
     });
     Verdict::Judged(sort_out(detection, judged))
 }
 
 /// Whether a test tells the mutant from the detection. One that cannot be run, or takes too long, is told as well.
-fn is_killed(detection: &Detection, mutant: &Mutant) -> bool {
-    let until = Instant::now() + LONGEST;
-    detection.tests.iter().any(|test| !testing::passes(&mutant.detection, test, until))
+fn is_killed(detection: &Detection, mutant: &Mutant, longest: Duration) -> bool {
+    !testing::passes_all(&mutant.detection, &detection.tests, Instant::now() + longest)
 }
 
 /// Does the work on all processors; the results come in the order of the mutants.

@@ -7,6 +7,9 @@ use super::{Kind, Variant, value, with, without};
 use crate::detection::{Comparison, Condition, Item, Modifier, Predicate, Selection, SelectionBody, Subject, ValueTest};
 use crate::source::Span;
 
+/// So many values of one item are left out one by one: each time, all others are tested.
+const MOST_VALUES: usize = 1_000;
+
 /// Variants that are made one after the other: a long list has many, each with the rest of the list.
 type Lazy<'n, T> = Box<dyn Iterator<Item = Variant<T>> + Send + 'n>;
 
@@ -121,7 +124,8 @@ impl ItemNode {
 
     fn variants(&self) -> impl Iterator<Item = Variant<ItemNode>> + Send + '_ {
         let modifiers = self.modifiers.iter().enumerate().flat_map(|(index, modifier)| self.other_modifiers(index, *modifier));
-        modifiers.chain(self.values.iter().enumerate().flat_map(|(index, value)| self.other_values(index, value)))
+        let values = self.values.iter().take(MOST_VALUES).enumerate();
+        modifiers.chain(values.flat_map(|(index, value)| self.other_values(index, value)))
     }
 
     /// The item with a modifier less, or with another one in its place.
