@@ -289,7 +289,7 @@ fn tests_read_events_below_the_project() {
     scratch.write("detections/one.yml", tested("events/two.jsonl"));
     scratch.run(["test"]).code(0).out_has("1 test in 1 spec: all passed");
     scratch.run_in("detections", ["test", "one.yml"]).code(0);
-    scratch.run(["test", "--mutate"]).code(0).out_has("2 of 2 mutants killed");
+    scratch.run(["test", "--mutate"]).code(1).out_has("2 of 3 mutants killed");
     scratch.write("detections/one.yml", tested("../events/two.jsonl"));
     scratch.run(["test"]).code(1).err_has("the path leaves the project");
     scratch.write("detections/one.yml", tested("events/three.jsonl"));

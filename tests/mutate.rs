@@ -81,5 +81,5 @@ fn without_good_tests_there_is_no_verdict() {
     let Verdict::Judged(judged) = verdict("tests: [ { name: x, events: [ { event: { a: x } } ], expect: { alerts: 1 } } ]\n") else {
         panic!("it can be judged");
     };
-    assert_eq!((judged.killed, judged.count()), (2, 2));
+    assert_eq!((judged.killed, judged.survivors.len(), judged.count()), (2, 1, 3));
 }

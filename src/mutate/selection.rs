@@ -125,7 +125,19 @@ impl ItemNode {
     fn variants(&self) -> impl Iterator<Item = Variant<ItemNode>> + Send + '_ {
         let modifiers = self.modifiers.iter().enumerate().flat_map(|(index, modifier)| self.other_modifiers(index, *modifier));
         let values = self.values.iter().take(MOST_VALUES).enumerate();
-        modifiers.chain(values.flat_map(|(index, value)| self.other_values(index, value)))
+        modifiers.chain(self.loosened()).chain(values.flat_map(|(index, value)| self.other_values(index, value)))
+    }
+
+    /// Whole texts as parts of texts.
+    fn loosened(&self) -> Option<Variant<ItemNode>> {
+        let plain = self.modifiers.iter().all(|modifier| matches!(modifier, Modifier::Cased | Modifier::Neq | Modifier::All));
+        let whole = |value: &OneValue| value.tests.iter().any(value::is_whole_text);
+        let modifiers: Vec<Modifier> = std::iter::once(Modifier::Contains).chain(self.modifiers.iter().copied()).collect();
+        (plain && self.values.iter().any(whole)).then(|| {
+            let (old, new) = (self.key(&self.modifiers), self.key(&modifiers));
+            let values = self.values.iter().map(|value| value.map(&value::loose)).collect();
+            Variant::becomes(self.span, Kind::Modifier, &old, &new, ItemNode { modifiers, values, ..self.clone() })
+        })
     }
 
     /// The item with a modifier less, or with another one in its place.

@@ -161,6 +161,16 @@ pub(super) fn whole(test: &ValueTest) -> ValueTest {
     ValueTest::Text(TextPattern::new(segments.iter().cloned(), pattern.cased))
 }
 
+/// Whether it is the test of a whole text without wildcards.
+pub(super) fn is_whole_text(test: &ValueTest) -> bool {
+    matches!(test, ValueTest::Text(pattern) if matches!(pattern.segments.as_slice(), [Segment::Literal(_)]))
+}
+
+/// `contains` where a whole text is tested.
+pub(super) fn loose(test: &ValueTest) -> ValueTest {
+    if is_whole_text(test) { anywhere(test) } else { test.clone() }
+}
+
 /// `contains` instead of `startswith` and `endswith`.
 pub(super) fn anywhere(test: &ValueTest) -> ValueTest {
     let ValueTest::Text(pattern) = test else { return related(test, Relation::Contains) };
