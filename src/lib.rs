@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!  detections/*.yml ─yaml─▶ tree ─spec─▶ Spec ─lower─▶ Detection ─┬─target: approximate → render, templates/*─▶ out/<target>/…
-//!     (text, places)              (as written)       (as meant)   └─evaluate × test events─▶ pass / fail
+//!     (text, places)              (as written)       (as meant)   ├─evaluate × test events─▶ pass / fail
+//!                                                                 └─mutate─▶ mutants ─evaluate × test events─▶ noticed / not
 //! ```
 //!
 //! Every stage is pure: text or values in, values and [`diagnostic::Diagnostics`] out. Files are read and written in
