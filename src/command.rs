@@ -53,7 +53,9 @@ enum Command {
     )]
     Convert(ConvertArguments),
     /// Run the tests that stand in the specs, in the reference evaluator.
-    #[command(after_help = "Examples:\n  cognate test\n  cognate test detections/jira --format junit > tests.xml")]
+    #[command(
+        after_help = "Examples:\n  cognate test\n  cognate test detections/jira --format junit > tests.xml\n  cognate test --mutate detections/jira"
+    )]
     Test(TestArguments),
     /// Run specs over events and print one alert per line as JSON.
     #[command(
@@ -157,6 +159,9 @@ struct TestArguments {
     /// How to print results.
     #[arg(long, value_enum, default_value_t = TestFormat::Text)]
     format: TestFormat,
+    /// Change each spec in one small thing at a time, and report the changes that no test notices.
+    #[arg(long)]
+    mutate: bool,
     #[command(flatten)]
     common: Common,
 }

@@ -35,6 +35,8 @@ pub struct Detection {
     pub targets: Vec<TargetSettings>,
     /// Tests with events.
     pub tests: Vec<Test>,
+    /// Mutants that no test can tell from the detection, says the author.
+    pub equivalent_mutants: Vec<EquivalentMutant>,
     /// Parameters with the values that apply (spec, or site).
     pub parameters: Vec<(String, Number)>,
     /// Lists with the values that apply (spec, or site).
@@ -801,6 +803,15 @@ pub struct TestEvent {
     pub time: i64,
     /// The event, in our names or in the product's own shape.
     pub event: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A change of the detection that no test can see, because it changes nothing: `mutants`.
+#[derive(Debug, Clone)]
+pub struct EquivalentMutant {
+    /// The sentence of the mutant, as `cognate test --mutate` prints it.
+    pub sentence: Spanned<String>,
+    /// Why it changes nothing.
+    pub reason: String,
 }
 
 /// The alerts that a test expects.

@@ -242,6 +242,7 @@ codes! {
     W0206 "value that this field can never have"
     W0207 "key without effect"
     W0301 "spec without a firing and a silent test"
+    W0302 "equivalent mutant that is none"
     W0401 "acceptance that is not needed"
     W0501 "deprecated ATT&CK object"
     W0502 "technique without its tactic"

@@ -61,7 +61,7 @@ pub fn run<'e>(detection: &Detection, events: impl IntoIterator<Item = Event<'e>
 }
 
 /// A run in progress: takes one event after the other and returns alerts as soon as they are settled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Evaluator<'d> {
     detection: &'d Detection,
     condition: Matcher,

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!  detections/*.yml ─yaml─▶ tree ─spec─▶ Spec ─lower─▶ Detection ─┬─target: approximate → render, templates/*─▶ out/<target>/…
-//!     (text, places)              (as written)       (as meant)   └─evaluate × test events─▶ pass / fail
+//!     (text, places)              (as written)       (as meant)   ├─evaluate × test events─▶ pass / fail
+//!                                                                 └─mutate─▶ mutants ─evaluate × test events─▶ noticed / not
 //! ```
 //!
 //! Every stage is pure: text or values in, values and [`diagnostic::Diagnostics`] out. Files are read and written in
@@ -21,6 +22,7 @@ pub mod expression;
 pub mod frontend;
 pub mod logsource;
 pub mod lower;
+pub mod mutate;
 pub mod pages;
 pub mod place;
 pub mod reader;

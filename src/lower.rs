@@ -4,6 +4,7 @@
 mod aggregate;
 mod checks;
 mod encode;
+mod events;
 mod item;
 pub mod pattern;
 
@@ -36,6 +37,11 @@ pub trait Surroundings {
     /// The values of a list file, or why it cannot be read.
     fn list_file(&self, _: &str) -> Result<Vec<Value>, String> {
         Err("there are no list files here".to_owned())
+    }
+
+    /// The text of a file of events (JSON lines), or why it cannot be read.
+    fn event_file(&self, _: &str) -> Result<String, String> {
+        Err("there are no files of events here".to_owned())
     }
 
     /// A site's value of a parameter.
@@ -77,6 +83,7 @@ pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagn
     let columns = lowering.columns();
     let schedule = lowering.schedule();
     let aggregate = spec.aggregate.as_ref().map(|block| aggregate::lower(&mut lowering, block, &selections));
+    let tests = events::tests(&mut lowering, surroundings);
     let condition = match (&formula, &selections) {
         (Some(formula), Some(selections)) => {
             let excluded = exclusions.iter().map(|exclusion| Condition::not(exclusion.condition.clone()));
@@ -103,7 +110,8 @@ pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagn
         metadata: spec.metadata.clone(),
         alert: spec.alert.clone(),
         targets: spec.targets.clone(),
-        tests: spec.tests.clone(),
+        tests,
+        equivalent_mutants: spec.mutants.clone(),
     };
     checks::check(source, &spec, &detection, diagnostics);
     (!diagnostics.has_errors()).then_some(detection)

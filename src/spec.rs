@@ -8,9 +8,10 @@ mod tests;
 
 pub use detection::{parse_body, parse_key};
 pub use read::{KNOWN_KEYS, read};
+pub use tests::{EventBlock, EventSeries, ForEach, MAX_EVENTS, TestBlock};
 
 use crate::condition;
-use crate::detection::{Alert, Metadata, Modifier, TargetSettings, Test};
+use crate::detection::{Alert, EquivalentMutant, Metadata, Modifier, TargetSettings};
 use crate::expression::parse::Written;
 use crate::logsource::LogSourceReference;
 use crate::source::{Span, Spanned};
@@ -42,7 +43,9 @@ pub struct Spec {
     /// `targets`
     pub targets: Vec<TargetSettings>,
     /// `tests`
-    pub tests: Vec<Test>,
+    pub tests: Vec<TestBlock>,
+    /// `mutants`
+    pub mutants: Vec<EquivalentMutant>,
 }
 
 /// The `detection` block.

@@ -14,6 +14,7 @@ use crate::evaluate::expression::Value;
 use crate::evaluate::{Alert, AlertBody, Evaluator, Event, Problem, RunOptions, moment};
 use crate::source::{Span, Spanned};
 use serde_json::{Map, Value as Json};
+use std::time::Instant;
 
 /// What became of one test.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,6 +202,23 @@ pub fn run_test(detection: &Detection, test: &Test) -> TestResult {
     TestResult { name: test.name.value.clone(), span: test.name.span, outcome }
 }
 
+/// Whether a detection passes all of some tests; only that, so a test ends with its first alert too many, and all of them
+/// with the first that fails. What is not done in time fails.
+pub fn passes_all(detection: &Detection, tests: &[Test], until: Instant) -> bool {
+    let Ok(fresh) = Evaluator::new(detection, RunOptions::default()) else { return false };
+    tests.iter().all(|test| passes(detection, &fresh, test, until))
+}
+
+fn passes(detection: &Detection, fresh: &Evaluator<'_>, test: &Test, until: Instant) -> bool {
+    let most = match &test.expect {
+        Expectation::Count(count) => *count,
+        Expectation::Alerts(alerts) => alerts.len(),
+    };
+    let goes_on = |raised: &[Raised<'_>]| raised.len() <= most && Instant::now() <= until;
+    raise_while(fresh.clone(), &test.events, goes_on)
+        .is_ok_and(|raised| goes_on(&raised) && compare(detection, test, &raised) == Outcome::Passed)
+}
+
 /// An alert, and for a rule without aggregate the event that raised it.
 struct Raised<'t> {
     alert: Alert,
@@ -208,11 +226,22 @@ struct Raised<'t> {
 }
 
 fn raise<'t>(detection: &Detection, events: &'t [TestEvent]) -> Result<Vec<Raised<'t>>, Problem> {
-    let mut evaluator = Evaluator::new(detection, RunOptions::default())?;
+    raise_while(Evaluator::new(detection, RunOptions::default())?, events, |_| true)
+}
+
+/// The alerts of the events, or those up to an event after which no more are wanted.
+fn raise_while<'t>(
+    mut evaluator: Evaluator<'_>,
+    events: &'t [TestEvent],
+    goes_on: impl Fn(&[Raised<'t>]) -> bool,
+) -> Result<Vec<Raised<'t>>, Problem> {
     let mut raised = Vec::new();
     for TestEvent { time, event } in events {
         let event = Event { time: *time, fields: event };
         raised.extend(evaluator.push(&event)?.into_iter().map(|alert| Raised { alert, event: Some(event) }));
+        if !goes_on(&raised) {
+            return Ok(raised);
+        }
     }
     raised.extend(evaluator.finish().into_iter().map(|alert| Raised { alert, event: None }));
     Ok(raised)

@@ -281,6 +281,24 @@ fn other_output_folders_are_where_the_caller_is() {
 }
 
 #[test]
+fn tests_read_events_below_the_project() {
+    let scratch = Scratch::new();
+    let event = r#"{"created": "2026-01-05T00:00:00.000+0000", "summary": "Action 1"}"#;
+    scratch.write("events/two.jsonl", format!("{event}\n{event}\n"));
+    let tested = |path: &str| format!("{}tests:\n- {{ name: t, events: {{ file: {path} }}, expect: {{ alerts: 2 }} }}\n", spec(1));
+    scratch.write("detections/one.yml", tested("events/two.jsonl"));
+    scratch.run(["test"]).code(0).out_has("1 test in 1 spec: all passed");
+    scratch.run_in("detections", ["test", "one.yml"]).code(0);
+    scratch.run(["test", "--mutate"]).code(1).out_has("2 of 3 mutants killed");
+    scratch.write("detections/one.yml", tested("../events/two.jsonl"));
+    scratch.run(["test"]).code(1).err_has("the path leaves the project");
+    scratch.write("detections/one.yml", tested("events/three.jsonl"));
+    scratch.run(["test"]).code(1).err_has("the file of events `events/three.jsonl` cannot be used: the file cannot be read");
+    scratch.write("events/three.jsonl", format!("{event}\n[]\n"));
+    scratch.run(["test"]).code(1).err_has("line 2 of `events/three.jsonl` is not a JSON object");
+}
+
+#[test]
 fn builds_do_not_depend_on_the_current_folder() {
     let scratch = Scratch::project();
     scratch.write("lists/actions.txt", "one\ntwo\n");

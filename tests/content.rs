@@ -7,6 +7,7 @@ use cognate::diagnostic::{ALL_CODES, Diagnostic, Diagnostics, Severity};
 use cognate::frontend::{check_tests, list_values, understand};
 use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
+use cognate::mutate;
 use cognate::report;
 use cognate::site::Site;
 use cognate::source::Source;
@@ -54,6 +55,10 @@ impl Surroundings for Project {
 
     fn list_file(&self, path: &str) -> Result<Vec<Value>, String> {
         std::fs::read_to_string(root().join(path)).map(|text| list_values(&text)).map_err(|error| error.to_string())
+    }
+
+    fn event_file(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(root().join(path)).map_err(|error| error.to_string())
     }
 
     fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
@@ -106,6 +111,20 @@ fn detections_pass_their_tests() {
         })
         .collect();
     assert_eq!(testing::report::totals(&results).1, 0, "\n{}", testing::report::text(&results));
+}
+
+/// Every change of a detection is noticed by its tests, or named as one that changes no alert.
+#[test]
+fn no_mutant_of_a_detection_survives() {
+    let judged = |(source, detection, _): (Source, Option<Detection>, Diagnostics)| {
+        let detection = detection?;
+        let verdict = mutate::run::judge(&source, &detection);
+        let unneeded = shown(&source, verdict.unneeded().to_vec());
+        assert!(unneeded.is_empty(), "\n{unneeded}");
+        Some(mutate::report::SpecMutants { source, title: detection.metadata.title.value, verdict })
+    };
+    let specs: Vec<_> = Project::new().detections().into_iter().filter_map(judged).collect();
+    assert!(specs.iter().all(mutate::report::SpecMutants::is_good), "\n{}", mutate::report::text(&specs));
 }
 
 #[test]

@@ -37,10 +37,14 @@ fn every_shipped_spec_is_valid() {
 
 #[test]
 fn slips_of_the_pen_are_refused() {
+    const EVENTS: &str = "tests: [{ name: t, events: [{ for-each: { f: x } }], expect: { alerts: 0 } }]";
+    const MUTANTS: &str = "mutants: [{ equivalent: x }]";
     let validator = jsonschema::validator_for(&schema()).expect("the schema is valid");
     let spec = "title: T\nlogsource: { product: p }\ndetection: { s: { f: x }, condition: s }\n";
     assert!(validator.is_valid(&instance(spec)));
-    for slip in ["level: hihg", "aggregate: { windw: 1h }", "targets: { spll: {} }", "schedule: { every: often }", "status: 3"] {
+    for slip in
+        ["level: hihg", "aggregate: { windw: 1h }", "targets: { spll: {} }", "schedule: { every: often }", "status: 3", EVENTS, MUTANTS]
+    {
         assert!(!validator.is_valid(&instance(&format!("{spec}{slip}\n"))), "{slip}");
     }
 }

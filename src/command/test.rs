@@ -1,38 +1,59 @@
-//! `cognate test`: the tests that stand in the specs, run by the reference evaluator.
+//! `cognate test`: the tests that stand in the specs, run by the reference evaluator; with `--mutate`, how much they notice.
 
 use super::workspace::Workspace;
 use super::{Outcome, TestArguments, TestFormat, files};
 use crate::diagnostic::Severity;
+use crate::mutate::report::SpecMutants;
+use crate::mutate::{self, run};
 use crate::testing::{self, report};
+use anyhow::bail;
 
 /// Runs the command.
 pub(super) fn run(arguments: &TestArguments) -> Outcome {
+    if arguments.mutate && arguments.format == TestFormat::Junit {
+        bail!("`--mutate` has no form in JUnit XML: use `--format text` or `--format json`");
+    }
     let workspace = Workspace::open(&arguments.common, &arguments.paths)?;
     if super::cannot_begin(&workspace) {
         return Ok(false);
     }
-    let (mut specs, mut broken) = (Vec::new(), 0);
+    let (mut tested, mut mutated, mut broken) = (Vec::new(), Vec::new(), 0);
     for path in workspace.specs(&arguments.paths)? {
         let (source, detection, mut problems) = workspace.understand(&path).lenient();
         problems.retain(|problem| problem.severity == Severity::Error);
         match detection {
+            Some(detection) if arguments.mutate => {
+                let verdict = run::judge(&source, &detection);
+                problems.extend(verdict.unneeded().iter().cloned());
+                mutated.push(SpecMutants { source: source.clone(), title: detection.metadata.title.value, verdict });
+            }
             Some(detection) => {
-                let title = detection.metadata.title.value.clone();
-                specs.push(report::SpecResults { path: source.path.clone(), title, results: testing::run(&detection) });
+                let results = testing::run(&detection);
+                tested.push(report::SpecResults { path: source.path.clone(), title: detection.metadata.title.value, results });
             }
             None => broken += 1,
         }
         super::report_errors(&[(source, problems)]);
     }
-    let (_, failed) = report::totals(&specs);
-    let text = match arguments.format {
-        TestFormat::Text => report::text(&specs),
-        TestFormat::Json => format!("{:#}\n", report::json(&specs)),
-        TestFormat::Junit => report::junit(&specs),
-    };
-    files::print(&text)?;
+    files::print(&if arguments.mutate { mutants_text(arguments.format, &mutated) } else { results_text(arguments.format, &tested) })?;
     if broken > 0 {
         files::print_error(&format!("not tested because of errors: {}\n", files::counted(broken, "spec")));
     }
-    workspace.finish(broken == 0 && failed == 0)
+    let (_, failed) = report::totals(&tested);
+    workspace.finish(broken == 0 && failed == 0 && mutated.iter().all(SpecMutants::is_good))
+}
+
+fn results_text(format: TestFormat, specs: &[report::SpecResults]) -> String {
+    match format {
+        TestFormat::Text => report::text(specs),
+        TestFormat::Json => format!("{:#}\n", report::json(specs)),
+        TestFormat::Junit => report::junit(specs),
+    }
+}
+
+fn mutants_text(format: TestFormat, specs: &[SpecMutants]) -> String {
+    match format {
+        TestFormat::Text | TestFormat::Junit => mutate::report::text(specs),
+        TestFormat::Json => format!("{:#}\n", mutate::report::json(specs)),
+    }
 }

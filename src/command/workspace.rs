@@ -28,7 +28,7 @@ pub struct Workspace {
     /// Problems that stop every command: of the site file, and of log source files that are no texts.
     pub problems: Vec<(Source, Vec<Diagnostic>)>,
     current: PathBuf,
-    /// Where list files are looked for outside of a project.
+    /// Where lists and files of events are looked for outside of a project.
     lists_folder: PathBuf,
     log_sources: LogSources,
     site: Option<Site>,
@@ -314,6 +314,14 @@ impl Surroundings for Workspace {
             if values.is_empty() { Err("it is empty".to_owned()) } else { Ok(values) }
         };
         self.lists.borrow_mut().entry(path.to_owned()).or_insert_with(read).clone()
+    }
+
+    fn event_file(&self, path: &str) -> Result<String, String> {
+        if !files::stays_inside(Path::new(path)) {
+            return Err("the path leaves the project".to_owned());
+        }
+        let (source, problem) = files::read(&self.lists_folder.join(path), path);
+        problem.map_or(Ok(source.text), |problem| Err(problem.message))
     }
 
     fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {

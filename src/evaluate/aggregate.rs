@@ -66,7 +66,7 @@ impl Row {
 }
 
 /// The state of an aggregate between events.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Aggregator<'d> {
     aggregate: &'d Aggregate,
     log_source: &'d LogSource,
@@ -80,7 +80,7 @@ pub struct Aggregator<'d> {
 }
 
 /// One group in the window that is open now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Group {
     keys: Vec<Value>,
     count: u64,
@@ -91,7 +91,7 @@ struct Group {
     judged: Option<(i64, bool)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Mode {
     Tumbling {
         length: i64,
@@ -109,7 +109,7 @@ enum Mode {
 }
 
 /// An event in a sliding window.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Counted {
     time: i64,
     group: Arc<str>,

@@ -144,6 +144,7 @@ pub fn detection(selections: Vec<Condition>, condition: Condition, aggregate: Op
         alert: Alert::default(),
         targets: Vec::new(),
         tests: Vec::new(),
+        equivalent_mutants: Vec::new(),
         parameters: Vec::new(),
         lists: Vec::new(),
     }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// The keys that are quiet now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Throttle<'d> {
     settings: &'d Settings,
     /// The fields of `by`, for rules whose alerts are events.

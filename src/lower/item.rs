@@ -76,7 +76,7 @@ fn fill_in(lowering: &mut Lowering<'_, '_>, block: &ItemBlock) -> Option<Vec<Spa
 }
 
 /// `%name%` → (text before, name, text after); `\%` is a literal percent sign.
-fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
     let mut from = 0;
     while let Some(start) = text[from..].find('%').map(|at| from + at) {
@@ -89,7 +89,7 @@ fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-fn expand_text(lowering: &mut Lowering<'_, '_>, text: &str, span: Span) -> Option<Vec<Value>> {
+pub(super) fn expand_text(lowering: &mut Lowering<'_, '_>, text: &str, span: Span) -> Option<Vec<Value>> {
     let Some((before, name, after)) = placeholder(text) else {
         return Some(vec![Value::Text(text.replace("\\%", "%"))]);
     };

@@ -1,7 +1,7 @@
 //! A YAML document → [`Spec`]: the top level, metadata, and the small blocks.
 
 use super::{DetectionBlock, ListBlock, Spec, aggregate, detection, tests};
-use crate::detection::{Alert, Entity, Metadata, TargetSettings, Throttle};
+use crate::detection::{Alert, Entity, EquivalentMutant, Metadata, TargetSettings, Throttle};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0110, E0212, closest, did_you_mean};
 use crate::logsource::LogSourceReference;
 use crate::reader::Reader;
@@ -41,6 +41,7 @@ pub const KNOWN_KEYS: &[&str] = &[
     "alert",
     "targets",
     "tests",
+    "mutants",
 ];
 
 /// Reads one YAML document as a spec. With errors there may still be a spec, so that later stages can report more.
@@ -84,7 +85,8 @@ struct Draft {
     schedule: Option<super::ScheduleBlock>,
     alert: Alert,
     targets: Vec<TargetSettings>,
-    tests: Vec<crate::detection::Test>,
+    tests: Vec<super::TestBlock>,
+    mutants: Vec<EquivalentMutant>,
 }
 
 impl Draft {
@@ -131,6 +133,7 @@ impl Draft {
             "alert" => self.alert = alert(reader, node).unwrap_or_default(),
             "targets" => self.targets = targets(reader, node),
             "tests" => self.tests = tests::read(reader, node),
+            "mutants" => self.mutants = tests::mutants(reader, node),
             _ => self.custom(reader, entry),
         }
     }
@@ -168,6 +171,7 @@ impl Draft {
             alert: self.alert,
             targets: self.targets,
             tests: self.tests,
+            mutants: self.mutants,
         })
     }
 }

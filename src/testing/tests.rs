@@ -1,12 +1,13 @@
 //! Tests of the tests.
 
 use super::report::{SpecResults, json, junit, text};
-use super::{Outcome, TestResult, run};
+use super::{Outcome, TestResult, passes_all, run};
 use crate::detection::{Condition, Detection, Expectation, MeasureFunction, Test, TestEvent, Window};
 use crate::evaluate::build::*;
 use crate::expression::Type;
 use crate::source::{Span, Spanned};
 use serde_json::{Value as Json, json};
+use std::time::{Duration, Instant};
 
 fn with_test(mut detection: Detection, events: &[(i64, Json)], expect: Expectation) -> Detection {
     let events = events.iter().map(|(seconds, event)| TestEvent { time: seconds * 1000, event: map(event.clone()) }).collect();
@@ -75,6 +76,21 @@ fn plain_rules_compare_fields_of_the_event() {
     assert_eq!(result(spec(), expected).outcome, Outcome::Passed);
     let wrong = result(spec(), alerts(&[json!({ "user": "a" }), json!({ "x": 2 })])).explanations();
     assert_eq!(wrong, ["expected another alert than user=\"a\" x=1:\n  x: expected 2, got 1"]);
+}
+
+#[test]
+fn all_tests_pass_in_time_or_not_at_all() {
+    let soon = Instant::now() + Duration::from_secs(60);
+    let passes = |expected: &[usize], until| {
+        let tested = expected.iter().fold(per_user(), |tested, count| with_test(tested, &events(), Expectation::Count(*count)));
+        passes_all(&tested, &tested.tests, until)
+    };
+    assert!(passes(&[2, 2], soon));
+    assert!(!passes(&[2, 1], soon));
+    assert!(!passes(&[3], soon));
+    let now = Instant::now();
+    std::thread::sleep(Duration::from_millis(1));
+    assert!(!passes(&[2], now));
 }
 
 #[test]

@@ -99,6 +99,22 @@ impl Surroundings for World {
         known.or_else(read).ok_or_else(|| "there is no such file".to_owned())
     }
 
+    fn event_file(&self, path: &str) -> Result<String, String> {
+        match path {
+            "events/two.jsonl" => Ok(concat!(
+                "{\"timestamp\": {\"epochSecond\": 1767571260}, \"author\": {\"name\": \"ann\"}}\n\n",
+                "{\"timestamp\": \"2026-01-05T00:00:30Z\", \"user\": \"bob\"}\n"
+            )
+            .to_owned()),
+            "events/empty.jsonl" => Ok("\n\n".to_owned()),
+            "events/bad.jsonl" => Ok("{\"timestamp\": \"2026-01-05\"}\n{\"timestamp\": }\n".to_owned()),
+            "events/list.jsonl" => Ok("[1]\n".to_owned()),
+            "events/timeless.jsonl" => Ok("\n{\"user\": \"ann\"}\n".to_owned()),
+            "events/many.jsonl" => Ok("{\"timestamp\": \"2026-01-05\"}\n".repeat(100_001)),
+            _ => Err("there is no such file".to_owned()),
+        }
+    }
+
     fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
         self.site.parameter(&spec.metadata, name)
     }

@@ -68,6 +68,7 @@ fn detection(condition: Condition) -> Detection {
         alert: Alert::default(),
         targets: Vec::new(),
         tests: Vec::new(),
+        equivalent_mutants: Vec::new(),
         parameters: Vec::new(),
         lists: Vec::new(),
     }
