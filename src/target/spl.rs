@@ -116,20 +116,21 @@ fn plain(writer: &mut Writer<'_>, bounds: Bounds) -> Result<String, Diagnostic> 
 fn columns(writer: &mut Writer<'_>, columns: &[Column]) -> Vec<String> {
     let mut sources = Vec::new();
     for column in columns {
-        sources.extend(writer.single(&column.field, column.span).map(|(located, eval)| (column, located.platform, eval)));
+        sources.extend(writer.single(&column.field, column.span).map(|(located, eval)| (column, located, eval)));
     }
     if sources.len() < columns.len() || columns.is_empty() {
         return Vec::new();
     }
     let names: BTreeSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let (mut saved, mut commands) = (Vec::new(), Vec::new());
-    for (column, platform, eval) in sources {
+    for (column, located, eval) in sources {
         let target = quote::list_name(&column.name).unwrap_or_else(|| column.name.clone());
-        if platform == column.name {
+        let as_it_is = located.platform == column.name && located.values.is_empty();
+        if as_it_is {
             continue;
         }
         // A source that another column overwrites is kept under a name of its own first.
-        if names.contains(platform.as_str()) {
+        if located.platform != column.name && names.contains(located.platform.as_str()) {
             let helper = writer.helper(&column.name);
             saved.push(writer.op("assign", &[&helper, &eval]));
             commands.push(writer.op("assign", &[&target, &helper]));
