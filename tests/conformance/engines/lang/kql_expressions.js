@@ -39,6 +39,7 @@ const or = (a, b) => (a === true || b === true ? true : a === null || b === null
 // "Applying the equality operator to two null values yields bool(null)", to a null and another value false; the page on logical
 // operators says false for two nulls. Both drop the row in where.
 function equal(a, b) {
+  if (a === '' && b === null || a === null && b === '') return refuse("== of a dynamic null and '' is not documented");
   if (a === null || b === null) return a === null && b === null ? null : false;
   if (isBag(a) || isBag(b) || Array.isArray(a) || Array.isArray(b)) return refuse('== of an array or a property bag is not documented');
   const order = compare(a, b);
@@ -267,7 +268,7 @@ function call(node, scope) {
   const f = FUNCTIONS[name];
   if (!f) return refuse(`the function ${name}() is not supported`);
   const nodes = argumentsOf(node);
-  if (nodes.some(n => kindOf(n) === 'SimpleNamedExpression')) return unsupported(node);
+  if (nodes.some(n => kindOf(n) === 'SimpleNamedExpression' || kindOf(n) === 'StarExpression')) return unsupported(node);
   const args = nodes.map(a => compile(a, scope));
   const info = { now: scope.query.now, types: nodes.map(typeName), type: typeName(node) };
   return (row, at) => f(args.map(a => a(row, at)), info);

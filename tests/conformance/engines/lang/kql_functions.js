@@ -253,19 +253,19 @@ function makeDatetime(args) {
 const onArrays = f => (args, call) => (args.every(Array.isArray) ? f(args, call) : null);
 const rank = value => (isNumber(value) || value instanceof DateTime || value instanceof TimeSpan ? 0 : typeof value === 'string' ? 1
   : value instanceof Guid ? 2 : 3);
-// array-sort-asc-function: numbers and times, strings, guids, all others; the order within the others is not documented.
+// array-sort-asc-function: numbers and times, strings, guids, all others; the order within the others is not documented. "By default, null
+// values are put last in the sorted array".
 function sortArray(sign) {
-  return (args, { types }) => {
-    if (types.length > 1) return refuse('array_sort with several arguments is not supported');
-    const [array] = args;
+  return ([array, nullsLast = true], { types }) => {
+    if (types.length > 2 || types.length === 2 && types[1] !== 'bool') return refuse('array_sort of several arrays is not supported');
     if (!Array.isArray(array)) return null;
-    if (array.includes(null)) return undocumented('array_sort of an array with nulls');
-    return [...array].sort((a, b) => {
+    const nulls = array.filter(v => v === null), sorted = array.filter(v => v !== null).sort((a, b) => {
       const byRank = rank(a) - rank(b);
       if (byRank) return sign > 0 ? byRank : undocumented('the descending order of several types');
       const order = compare(a, b);
       return order === undefined ? undocumented('the order of such elements') : sign * order;
     });
+    return nullsLast ? [...sorted, ...nulls] : [...nulls, ...sorted];
   };
 }
 function distinctValues(values) { return [...new Map(values.map(v => [keyOf(v), v])).values()]; }

@@ -307,6 +307,8 @@ TESTS = [
      [dict(a='array', b='dictionary', c='string', d='null', e='real')]),
     ("pack_array, array_sort_asc", "print x = array_sort_asc(pack_array(3, 1, 2)), y = array_sort_asc(dynamic(['b', 'B', 'a'])), z = array_sort_asc(dynamic(['x', 2]))",
      [dict(x=[1, 2, 3], y=['B', 'a', 'b'], z=[2, 'x'])]),
+    ("array_sort_asc: nulls come last (array-sort-asc-function)", "print a = array_sort_asc(dynamic([null, 'blue', 'yellow', 'green', null])), b = array_sort_desc(dynamic([1, 3, 2]))",
+     [dict(a=['blue', 'green', 'yellow', None, None], b=[3, 2, 1])]),
     ("array_length of no list is null (array-length-function)", "print x = array_length(parse_json('5')), y = array_length(dynamic([]))", [dict(x=None, y=0)]),
     ("tostring of dynamic values",
      "print d = dynamic({'n': 5, 't': true, 'l': [1, 'a'], 's': 'x', 'z': null}) | project a = tostring(d.n), b = tostring(d.t), c = tostring(d.l), e = tostring(d.s), f = tostring(d.z)",
