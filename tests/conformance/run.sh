@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# Checks every query in out/ with independent parsers (see check.py). Installs what the engine kit needs first.
-# The kit's folder is $COGNATE_ENGINES, or tests/conformance/engines; it installs into $ENGINES_HOME.
+# Checks every query in out/ with independent parsers (check.py), then executes the queries of all detections, of all
+# language tests and of random specs on independent engines and compares their rows with the evaluator's (run.py).
+# usage: run.sh [RANDOM_SPECS [SEED [only-random]]]     2,000 random specs of seed 1 if not given
+# Installs what the engine kit needs first. The kit's folder is $COGNATE_ENGINES, or tests/conformance/engines; it
+# installs into $ENGINES_HOME.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+count=${1:-2000}
+seed=${2:-1}
+sets=${3:-all}
 kit=${COGNATE_ENGINES:-tests/conformance/engines}
 if [ ! -f "$kit/check.py" ]; then
     echo "conformance: there is no engine kit at $kit (COGNATE_ENGINES)" >&2
@@ -16,4 +22,19 @@ for tool in python3 node npm cargo; do
 done
 "$kit/install.sh"
 cargo build --release --locked --quiet
-python3 tests/conformance/check.py "$kit"
+# a debug build: `cargo test` needs it too
+cargo build --example conformance --locked --quiet
+cases=$(mktemp -d)
+trap 'rm -rf "$cases"' EXIT
+
+if [ "$sets" = all ]; then
+    python3 tests/conformance/check.py "$kit"
+    for set in detections features; do
+        echo
+        target/debug/examples/conformance "$set" > "$cases/$set"
+        python3 tests/conformance/run.py "$kit" "$cases/$set"
+    done
+fi
+echo
+target/debug/examples/conformance random "$seed" "$count" > "$cases/random"
+python3 tests/conformance/run.py "$kit" "$cases/random" --no-table
