@@ -5,13 +5,32 @@
 // Every value is brought to the type that the binder gives to its expression; a value that does not fit stops the query.
 'use strict';
 const { K, S, elements } = require('./kql_language_service.js');
-const { DateTime, TimeSpan, Guid, MAX_DATETIME, refuse, isNumber, isBag, typeOf, conform, textOf, readDatetime, readTimespan, compare,
-  ignoringCase } = require('./kql_values.js');
+const {
+  DateTime,
+  TimeSpan,
+  Guid,
+  MAX_DATETIME,
+  refuse,
+  isNumber,
+  isBag,
+  typeOf,
+  conform,
+  textOf,
+  readDatetime,
+  readTimespan,
+  compare,
+  ignoringCase,
+} = require('./kql_values.js');
 const { FUNCTIONS } = require('./kql_functions.js');
 const { AGGREGATES } = require('./kql_aggregates.js');
 const { matches } = require('./kql_regex.js');
+const operators = () => require('./kql_operators.js'); // on demand: the two files need each other
 
-const SYNTAX_KINDS = new Map(Object.entries(K.Syntax.SyntaxKind).filter(([, kind]) => typeof kind === 'number').map(([name, kind]) => [kind, name]));
+const SYNTAX_KINDS = new Map(
+  Object.entries(K.Syntax.SyntaxKind)
+    .filter(([, kind]) => typeof kind === 'number')
+    .map(([name, kind]) => [kind, name]),
+);
 const kindOf = node => SYNTAX_KINDS.get(node.Kind);
 const isTable = node => node.ResultType && Bridge.is(node.ResultType, S.TableSymbol);
 const textOfNode = node => node.ToString(K.Syntax.IncludeTrivia.Interior).trim().replace(/\s+/g, ' ');
@@ -23,13 +42,28 @@ class Scope {
   constructor(query, parent = null, changes = {}) {
     // query: {now, notes, tables}; columns: [{name, type}] or null; aggregate: inside of summarize; serialized: window functions may be
     // used; lazy: inside of an argument that is not always evaluated
-    Object.assign(this, { query, parent, columns: null, aggregate: false, serialized: false, lazy: false }, parent && {
-      columns: parent.columns, aggregate: parent.aggregate, serialized: parent.serialized, lazy: parent.lazy }, changes);
+    Object.assign(
+      this,
+      { query, parent, columns: null, aggregate: false, serialized: false, lazy: false },
+      parent && {
+        columns: parent.columns,
+        aggregate: parent.aggregate,
+        serialized: parent.serialized,
+        lazy: parent.lazy,
+      },
+      changes,
+    );
     this.variables = new Map();
   }
-  with(changes) { return new Scope(this.query, this, changes); }
-  declare(name, variable) { this.variables.set(name, variable); }         // {value()} | {table()} | {run, columns} | {node: function}
-  find(name) { return this.variables.get(name) || (this.parent ? this.parent.find(name) : undefined); }
+  with(changes) {
+    return new Scope(this.query, this, changes);
+  }
+  declare(name, variable) {
+    this.variables.set(name, variable);
+  } // {value()} | {table()} | {run, columns} | {node: function}
+  find(name) {
+    return this.variables.get(name) || (this.parent ? this.parent.find(name) : undefined);
+  }
 }
 
 // ---- three-valued logic (scalar-data-types/null-values) -------------------------------------------------------------------
@@ -39,7 +73,7 @@ const or = (a, b) => (a === true || b === true ? true : a === null || b === null
 // "Applying the equality operator to two null values yields bool(null)", to a null and another value false; the page on logical
 // operators says false for two nulls. Both drop the row in where.
 function equal(a, b) {
-  if (a === '' && b === null || a === null && b === '') return refuse("== of a dynamic null and '' is not documented");
+  if ((a === '' && b === null) || (a === null && b === '')) return refuse("== of a dynamic null and '' is not documented");
   if (a === null || b === null) return a === null && b === null ? null : false;
   if (isBag(a) || isBag(b) || Array.isArray(a) || Array.isArray(b)) return refuse('== of an array or a property bag is not documented');
   const order = compare(a, b);
@@ -54,8 +88,9 @@ const equalText = (a, b) => (a === null || b === null ? equal(a, b) : sameText(t
 const ordered = test => (a, b) => {
   if (a === null || b === null) return null;
   const order = compare(a, b);
-  if (order === undefined && !(isNumber(a) && isNumber(b))) return refuse(`the order of a ${typeOf(a)} and a ${typeOf(b)} is not documented`);
-  return order !== undefined && test(order);                              // NaN is neither less nor greater
+  if (order === undefined && !(isNumber(a) && isNumber(b)))
+    return refuse(`the order of a ${typeOf(a)} and a ${typeOf(b)} is not documented`);
+  return order !== undefined && test(order); // NaN is neither less nor greater
 };
 
 // ---- operators on texts (datatypes-string-operators) ------------------------------------------------------------------------
@@ -66,14 +101,20 @@ const after = (text, at) => (at < text.length ? String.fromCodePoint(text.codePo
 // a term": the searched text must occur, and its letters must not continue a term. Where it begins or ends with a delimiter there is no
 // such condition, so that '' is everywhere (measured).
 function hasTerm(text, term, open = {}) {
-  const startsTerm = !open.left && ALPHANUMERIC.test(after(term, 0)), endsTerm = !open.right && ALPHANUMERIC.test(before(term, term.length));
+  const startsTerm = !open.left && ALPHANUMERIC.test(after(term, 0));
+  const endsTerm = !open.right && ALPHANUMERIC.test(before(term, term.length));
   for (let at = text.indexOf(term); at >= 0; at = at < text.length ? text.indexOf(term, at + 1) : -1)
-    if (!(startsTerm && ALPHANUMERIC.test(before(text, at))) && !(endsTerm && ALPHANUMERIC.test(after(text, at + term.length)))) return true;
+    if (!(startsTerm && ALPHANUMERIC.test(before(text, at))) && !(endsTerm && ALPHANUMERIC.test(after(text, at + term.length))))
+      return true;
   return false;
 }
 const TEXT_TESTS = {
-  Contains: (a, b) => a.includes(b), StartsWith: (a, b) => a.startsWith(b), EndsWith: (a, b) => a.endsWith(b),
-  Has: (a, b) => hasTerm(a, b), HasPrefix: (a, b) => hasTerm(a, b, { right: true }), HasSuffix: (a, b) => hasTerm(a, b, { left: true }),
+  Contains: (a, b) => a.includes(b),
+  StartsWith: (a, b) => a.startsWith(b),
+  EndsWith: (a, b) => a.endsWith(b),
+  Has: (a, b) => hasTerm(a, b),
+  HasPrefix: (a, b) => hasTerm(a, b, { right: true }),
+  HasSuffix: (a, b) => hasTerm(a, b, { left: true }),
 };
 
 // ---- arithmetic (numerical-operators, datetime-timespan-arithmetic) -----------------------------------------------------------
@@ -87,7 +128,8 @@ const times = (value, factor) => span(typeof factor === 'bigint' ? value.ticks *
 const ARITHMETIC = {
   Add(a, b) {
     if (isNumber(a) && isNumber(b)) return integers(a, b) ? long(a + b) : Number(a) + Number(b);
-    if (a instanceof DateTime && b instanceof TimeSpan || a instanceof TimeSpan && b instanceof DateTime) return moment(a.ticks + b.ticks);
+    if ((a instanceof DateTime && b instanceof TimeSpan) || (a instanceof TimeSpan && b instanceof DateTime))
+      return moment(a.ticks + b.ticks);
     return a instanceof TimeSpan && b instanceof TimeSpan ? span(a.ticks + b.ticks) : impossible(a, '+', b);
   },
   Subtract(a, b) {
@@ -99,17 +141,19 @@ const ARITHMETIC = {
     if (isNumber(a) && isNumber(b)) return integers(a, b) ? long(a * b) : Number(a) * Number(b);
     return a instanceof TimeSpan && isNumber(b) ? times(a, b) : b instanceof TimeSpan && isNumber(a) ? times(b, a) : impossible(a, '*', b);
   },
-  Divide(a, b) {                                      // integers truncate; a timespan by a timespan is a real
+  Divide(a, b) {
+    // integers truncate; a timespan by a timespan is a real
     if (a instanceof TimeSpan && b instanceof TimeSpan) return Number(a.ticks) / Number(b.ticks);
-    if (integers(a, b)) return b === 0n ? null : long(a / b);              // null: measured
+    if (integers(a, b)) return b === 0n ? null : long(a / b); // null: measured
     if (isNumber(a) && isNumber(b)) return Number(a) / Number(b);
     if (a instanceof TimeSpan && typeof b === 'bigint' && b !== 0n) return span(a.ticks / b);
     return a instanceof TimeSpan && typeof b === 'number' && b !== 0 ? times(a, 1 / b) : impossible(a, '/', b);
   },
-  Modulo(a, b) {                                      // "always returns a small non-negative number"
+  Modulo(a, b) {
+    // "always returns a small non-negative number"
     if (integers(a, b)) {
       const d = b < 0n ? -b : b;
-      return d === 0n ? null : (a % d + d) % d;
+      return d === 0n ? null : ((a % d) + d) % d;
     }
     return refuse(`a ${typeOf(a)} modulo a ${typeOf(b)} is not supported`);
   },
@@ -117,14 +161,21 @@ const ARITHMETIC = {
 
 // ---- literals -------------------------------------------------------------------------------------------------------------
 function literal(node) {
-  const kind = kindOf(node), text = textOfNode(node), inside = /^\w+\s*\(([^]*)\)$/.exec(text);
+  const kind = kindOf(node);
+  const text = textOfNode(node);
+  const inside = /^\w+\s*\(([^]*)\)$/.exec(text);
   const body = (inside ? inside[1] : text).trim();
   if (kind === 'StringLiteralExpression' || kind === 'CompoundStringLiteralExpression') return node.LiteralValue;
   if (kind === 'NullLiteralExpression' || body === 'null') return null;
   const unquoted = body.replace(/^(["'])(.*)\1$/, '$2');
-  if (kind === 'BooleanLiteralExpression') return { true: true, false: false, 1: true, 0: false }[unquoted.toLowerCase()] ?? unsupported(node);
-  if (kind === 'IntLiteralExpression' || kind === 'LongLiteralExpression') return /^[+-]?(\d+|0x[0-9a-f]+)$/i.test(unquoted)
-    ? (unquoted[0] === '-' ? -BigInt(unquoted.slice(1)) : BigInt(unquoted.replace('+', ''))) : unsupported(node);
+  if (kind === 'BooleanLiteralExpression')
+    return { true: true, false: false, 1: true, 0: false }[unquoted.toLowerCase()] ?? unsupported(node);
+  if (kind === 'IntLiteralExpression' || kind === 'LongLiteralExpression')
+    return /^[+-]?(\d+|0x[0-9a-f]+)$/i.test(unquoted)
+      ? unquoted[0] === '-'
+        ? -BigInt(unquoted.slice(1))
+        : BigInt(unquoted.replace('+', ''))
+      : unsupported(node);
   if (kind === 'RealLiteralExpression') {
     const special = { nan: NaN, '+inf': Infinity, inf: Infinity, '-inf': -Infinity }[unquoted.toLowerCase()];
     return special !== undefined ? special : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(unquoted) ? Number(unquoted) : unsupported(node);
@@ -138,14 +189,16 @@ function dynamicLiteral(node) {
   const kind = kindOf(node);
   if (kind === 'DynamicExpression') return dynamicLiteral(node.Expression);
   if (kind === 'JsonArrayExpression') return elements(node.Values).map(dynamicLiteral);
-  if (kind === 'JsonObjectExpression') return new Map(elements(node.Pairs).map(p => [p.Name.LiteralValue ?? p.Name.ValueText, dynamicLiteral(p.Value)]));
+  if (kind === 'JsonObjectExpression')
+    return new Map(elements(node.Pairs).map(p => [p.Name.LiteralValue ?? p.Name.ValueText, dynamicLiteral(p.Value)]));
   if (kind === 'UnaryMinusExpression') return -dynamicLiteral(node.Expression);
   return literal(node);
 }
 
 // ---- names, paths and elements ------------------------------------------------------------------------------------------------
 function nameReference(node, scope) {
-  const name = node.SimpleName, symbol = node.ReferencedSymbol;
+  const name = node.SimpleName;
+  const symbol = node.ReferencedSymbol;
   if (symbol && Bridge.is(symbol, S.ColumnSymbol)) {
     const at = scope.columns ? scope.columns.findIndex(c => c.name === name) : -1;
     if (at < 0) return refuse(`the column ${name} cannot be used here`);
@@ -154,7 +207,8 @@ function nameReference(node, scope) {
   const variable = scope.find(name);
   if (!variable) return unsupported(node);
   if (variable.value) return () => variable.value();
-  if (variable.run) return variable.columns === scope.columns ? variable.run : refuse(`the parameter ${name} depends on a row of another table`);
+  if (variable.run)
+    return variable.columns === scope.columns ? variable.run : refuse(`the parameter ${name} depends on a row of another table`);
   return refuse(`${name} is no scalar value`);
 }
 // "arr[-index]: retrieves the 'index'-th value from the end" (scalar-data-types/dynamic); what is missing is null
@@ -177,7 +231,8 @@ function neighbour(sign) {
     requireSerialized(node, scope);
     const [column, offset, fallback] = argumentsOf(node).map(a => compile(a, scope.with({ lazy: true })));
     return (row, at) => {
-      const distance = offset ? offset(row, at) : 1n, index = at.index + sign * Number(distance);
+      const distance = offset ? offset(row, at) : 1n;
+      const index = at.index + sign * Number(distance);
       if (distance === null || distance < 0n) return refuse(`${node.Name.SimpleName}() with such an offset is not documented`);
       if (index >= 0 && index < at.rows.length) return column(at.rows[index], { ...at, index });
       return fallback ? fallback(row, at) : null;
@@ -191,14 +246,18 @@ function running(step) {
     if (scope.lazy) refuse(`${node.Name.SimpleName}() in a part that is not always evaluated is not supported`);
     const args = argumentsOf(node).map(a => compile(a, scope));
     return (row, at) => {
-      const [state, value] = step(at.memory.get(node), args.map(a => a(row, at)));
+      const [state, value] = step(
+        at.memory.get(node),
+        args.map(a => a(row, at)),
+      );
       at.memory.set(node, state);
       return value;
     };
   };
 }
 const LAZY = {
-  iff(node, scope) {                                  // "otherwise it returns the else value": also for null (iff-function)
+  iff(node, scope) {
+    // "otherwise it returns the else value": also for null (iff-function)
     const [condition, yes, no] = argumentsOf(node).map((a, i) => compile(a, i ? scope.with({ lazy: true }) : scope));
     return (row, at) => (condition(row, at) === true ? yes(row, at) : no(row, at));
   },
@@ -209,8 +268,10 @@ const LAZY = {
       return args[args.length - 1](row, at);
     };
   },
-  coalesce(node, scope) {                             // "isn't null (or not-empty for string expressions)" (coalesce-function)
-    const args = argumentsOf(node).map((a, i) => compile(a, i ? scope.with({ lazy: true }) : scope)), text = typeName(node) === 'string';
+  coalesce(node, scope) {
+    // "isn't null (or not-empty for string expressions)" (coalesce-function)
+    const args = argumentsOf(node).map((a, i) => compile(a, i ? scope.with({ lazy: true }) : scope));
+    const text = typeName(node) === 'string';
     return (row, at) => {
       let value = null;
       for (const arg of args) {
@@ -220,7 +281,8 @@ const LAZY = {
       return value;
     };
   },
-  prev: neighbour(-1), next: neighbour(1),
+  prev: neighbour(-1),
+  next: neighbour(1),
   row_number: running((state, [start = 1n, restart = false]) => {
     const value = state === undefined || restart === true ? start : state + 1n;
     return [value, value];
@@ -230,16 +292,19 @@ const LAZY = {
     const sum = state === undefined || restart === true ? term : ARITHMETIC.Add(state, term);
     return [sum, sum];
   }),
-  row_window_session(node, scope) {                   // row-window-session-function
+  row_window_session(node, scope) {
+    // row-window-session-function
     return running((state, [value, fromFirst, between, restart = false]) => {
       if (value === null) return refuse('row_window_session() of null is not documented');
-      const fresh = !state || restart === true || value.ticks - state.first.ticks >= fromFirst.ticks || value.ticks - state.last.ticks >= between.ticks;
+      const fresh =
+        !state || restart === true || value.ticks - state.first.ticks >= fromFirst.ticks || value.ticks - state.last.ticks >= between.ticks;
       const next = { first: fresh ? value : state.first, last: value };
       return [next, next.first];
     })(node, scope);
   },
   column_ifexists(node, scope) {
-    const [name, fallback] = argumentsOf(node), at = (scope.columns || []).findIndex(c => c.name === name.LiteralValue);
+    const [name, fallback] = argumentsOf(node);
+    const at = (scope.columns || []).findIndex(c => c.name === name.LiteralValue);
     if (!name.IsLiteral) return refuse('column_ifexists() with a computed name is not supported');
     return at >= 0 ? row => row[at] : compile(fallback, scope);
   },
@@ -248,20 +313,29 @@ LAZY.iif = LAZY.iff;
 
 // An aggregate inside of summarize: at.group holds the rows.
 function aggregate(node, scope) {
-  const inner = scope.with({ aggregate: false }), name = node.Name.SimpleName;
-  const parts = argumentsOf(node).map(a => (kindOf(a) === 'StarExpression' ? null : { run: compile(a, inner), column: kindOf(a) === 'NameReference' }));
-  const call = { name, query: scope.query, args: parts, type: typeName(node), columns: scope.columns,
-    results: node.ResultType.Columns ? elements(node.ResultType.Columns).map(c => c.Name) : null };
+  const inner = scope.with({ aggregate: false });
+  const name = node.Name.SimpleName;
+  const parts = argumentsOf(node).map(a =>
+    kindOf(a) === 'StarExpression' ? null : { run: compile(a, inner), column: kindOf(a) === 'NameReference' },
+  );
+  const call = {
+    name,
+    query: scope.query,
+    args: parts,
+    type: typeName(node),
+    columns: scope.columns,
+    results: node.ResultType.Columns ? elements(node.ResultType.Columns).map(c => c.Name) : null,
+  };
   const compute = AGGREGATES[name](call);
   return (row, at) => compute(at.group);
 }
 // A function that the query declares: its body with types, as the binder expands it for this call.
 function userFunction(node, scope, declared) {
-  const { callUserFunction } = require('./kql_operators.js');
-  return callUserFunction(node, scope, declared);
+  return operators().callUserFunction(node, scope, declared);
 }
 function call(node, scope) {
-  const name = node.Name.SimpleName, declared = scope.find(name);
+  const name = node.Name.SimpleName;
+  const declared = scope.find(name);
   if (declared) return userFunction(node, scope, declared).run;
   if (LAZY[name]) return LAZY[name](node, scope);
   if (scope.aggregate && AGGREGATES[name]) return aggregate(node, scope);
@@ -271,17 +345,23 @@ function call(node, scope) {
   if (nodes.some(n => kindOf(n) === 'SimpleNamedExpression' || kindOf(n) === 'StarExpression')) return unsupported(node);
   const args = nodes.map(a => compile(a, scope));
   const info = { now: scope.query.now, types: nodes.map(typeName), type: typeName(node) };
-  return (row, at) => f(args.map(a => a(row, at)), info);
+  return (row, at) =>
+    f(
+      args.map(a => a(row, at)),
+      info,
+    );
 }
 
 // ---- compile ------------------------------------------------------------------------------------------------------------------
 // The values of the list of in, has_any ..: constants, nested arrays ("flattened into a single list", in-operator), tables.
 function listOf(node, scope) {
-  const { compileTable } = require('./kql_operators.js');
   const parts = elements(node.Expressions).map(e => {
-    if (!isTable(e)) { const value = compile(e, scope); return (row, at) => [value(row, at)]; }
+    if (!isTable(e)) {
+      const value = compile(e, scope);
+      return (row, at) => [value(row, at)];
+    }
     let values = null;
-    const table = compileTable(e, scope.with({ columns: null }));
+    const table = operators().compileTable(e, scope.with({ columns: null }));
     return () => values || (values = table().rows.map(row => row[0]));
   });
   return (row, at) => parts.flatMap(part => part(row, at)).flat(Infinity);
@@ -289,60 +369,98 @@ function listOf(node, scope) {
 // `where * has "x"`: "the rows in which the word appears in any column" (where-operator). Columns of the types string and dynamic are
 // tested; whether the text of another column counts is not documented, so a row that it would decide is refused.
 function anyColumn(node, scope, test) {
-  const right = compile(node.Right, scope), texts = scope.columns.map(c => c.type === 'string' || c.type === 'dynamic');
+  const right = compile(node.Right, scope);
+  const texts = scope.columns.map(c => c.type === 'string' || c.type === 'dynamic');
   return (row, at) => {
-    const wanted = right(row, at), found = row.map((value, i) => i).filter(i => test(textOf(row[i]), wanted) === true);
+    const wanted = right(row, at);
+    const found = row.map((value, i) => i).filter(i => test(textOf(row[i]), wanted) === true);
     if (found.some(i => texts[i])) return true;
     return found.length ? refuse(`whether * includes the column ${scope.columns[found[0]].name} is not documented`) : false;
   };
 }
 function binary(node, scope, kind) {
-  const base = kind.replace(/Expression$/, ''), lazy = scope.with({ lazy: true });
+  const base = kind.replace(/Expression$/, '');
+  const lazy = scope.with({ lazy: true });
   if (base === 'And' || base === 'Or') {
-    const left = compile(node.Left, scope), right = compile(node.Right, lazy), joined = base === 'And' ? and : or, ends = base === 'Or';
-    return (row, at) => { const a = left(row, at); return a === ends ? a : joined(a, right(row, at)); };
+    const left = compile(node.Left, scope);
+    const right = compile(node.Right, lazy);
+    const joined = base === 'And' ? and : or;
+    const ends = base === 'Or';
+    return (row, at) => {
+      const a = left(row, at);
+      return a === ends ? a : joined(a, right(row, at));
+    };
   }
   if (ARITHMETIC[base]) {
-    const left = compile(node.Left, scope), right = compile(node.Right, scope), f = ARITHMETIC[base];
-    return (row, at) => { const a = left(row, at), b = right(row, at); return a === null || b === null ? null : f(a, b); };
+    const left = compile(node.Left, scope);
+    const right = compile(node.Right, scope);
+    const f = ARITHMETIC[base];
+    return (row, at) => {
+      const a = left(row, at);
+      const b = right(row, at);
+      return a === null || b === null ? null : f(a, b);
+    };
   }
   const text = /^(Not)?(Contains|StartsWith|EndsWith|HasPrefix|HasSuffix|Has)(Cs)?$/.exec(base);
-  const tests = { Equal: equal, NotEqual: (a, b) => not(equal(a, b)), EqualTilde: equalText, BangTilde: (a, b) => not(equalText(a, b)),
-    LessThan: ordered(o => o < 0), LessThanOrEqual: ordered(o => o <= 0), GreaterThan: ordered(o => o > 0), GreaterThanOrEqual: ordered(o => o >= 0),
-    MatchesRegex: (a, b) => matches(textOf(a), textOf(b)) };
+  const tests = {
+    Equal: equal,
+    NotEqual: (a, b) => not(equal(a, b)),
+    EqualTilde: equalText,
+    BangTilde: (a, b) => not(equalText(a, b)),
+    LessThan: ordered(o => o < 0),
+    LessThanOrEqual: ordered(o => o <= 0),
+    GreaterThan: ordered(o => o > 0),
+    GreaterThanOrEqual: ordered(o => o >= 0),
+    MatchesRegex: (a, b) => matches(textOf(a), textOf(b)),
+  };
   let test = tests[base];
   if (text) {
-    const f = TEXT_TESTS[text[2]], plain = (a, b) => (text[3] ? f(textOf(a), textOf(b)) : ignoringCase(f, textOf(a), textOf(b)));
+    const f = TEXT_TESTS[text[2]];
+    const plain = (a, b) => (text[3] ? f(textOf(a), textOf(b)) : ignoringCase(f, textOf(a), textOf(b)));
     test = text[1] ? (a, b) => !plain(a, b) : plain;
   }
   if (!test) return unsupported(node);
   if (kindOf(node.Left) === 'StarExpression')
-    return /^Not|^Bang/.test(base) || typeName(node.Right) !== 'string' ? refuse('such a test of * is not supported') : anyColumn(node, scope, test);
-  const left = compile(node.Left, scope), right = compile(node.Right, scope);
+    return /^Not|^Bang/.test(base) || typeName(node.Right) !== 'string'
+      ? refuse('such a test of * is not supported')
+      : anyColumn(node, scope, test);
+  const left = compile(node.Left, scope);
+  const right = compile(node.Right, scope);
   return (row, at) => test(left(row, at), right(row, at));
 }
 function membership(node, scope, kind) {
-  const left = compile(node.Left, scope), list = listOf(node.Right, scope);
-  const negated = kind.startsWith('Not'), test = /InCs/.test(kind) ? equalText : equal;      // InCs.. is in~ in Microsoft's tree
+  const left = compile(node.Left, scope);
+  const list = listOf(node.Right, scope);
+  const negated = kind.startsWith('Not');
+  const test = /InCs/.test(kind) ? equalText : equal; // InCs.. is in~ in Microsoft's tree
   return (row, at) => {
     const a = left(row, at);
     if (Array.isArray(a)) return refuse('in with an array on the left is not documented');
-    const result = list(row, at).map(b => test(a, b)).reduce(or, false);
+    const result = list(row, at)
+      .map(b => test(a, b))
+      .reduce(or, false);
     return negated ? not(result) : result;
   };
 }
 function hasMany(node, scope, all) {
-  const left = compile(node.Left, scope), list = listOf(node.Right, scope);
+  const left = compile(node.Left, scope);
+  const list = listOf(node.Right, scope);
   return (row, at) => {
-    const a = textOf(left(row, at)), results = list(row, at).map(b => ignoringCase(TEXT_TESTS.Has, a, textOf(b)));
+    const a = textOf(left(row, at));
+    const results = list(row, at).map(b => ignoringCase(TEXT_TESTS.Has, a, textOf(b)));
     return all ? results.every(Boolean) : results.some(Boolean);
   };
 }
 function between(node, scope, kind) {
-  const left = compile(node.Left, scope), first = compile(node.Right.First, scope), second = compile(node.Right.Second, scope);
-  const atLeast = ordered(o => o >= 0), atMost = ordered(o => o <= 0);
+  const left = compile(node.Left, scope);
+  const first = compile(node.Right.First, scope);
+  const second = compile(node.Right.Second, scope);
+  const atLeast = ordered(o => o >= 0);
+  const atMost = ordered(o => o <= 0);
   return (row, at) => {
-    const a = left(row, at), low = first(row, at), last = second(row, at);
+    const a = left(row, at);
+    const low = first(row, at);
+    const last = second(row, at);
     const high = low instanceof DateTime && last instanceof TimeSpan ? ARITHMETIC.Add(low, last) : last;
     const result = and(atLeast(a, low), atMost(a, high));
     return kind.startsWith('Not') ? not(result) : result;
@@ -353,43 +471,60 @@ const EXPRESSIONS = {
   ParenthesizedExpression: (node, scope) => compile(node.Expression, scope),
   SimpleNamedExpression: (node, scope) => compile(node.Expression, scope),
   NameReference: nameReference,
-  DynamicExpression(node) { const value = dynamicLiteral(node); return () => value; },
-  TypeOfLiteralExpression(node) { const [type] = elements(node.Types); return () => textOfNode(type); },
+  DynamicExpression(node) {
+    const value = dynamicLiteral(node);
+    return () => value;
+  },
+  TypeOfLiteralExpression(node) {
+    const [type] = elements(node.Types);
+    return () => textOfNode(type);
+  },
   PathExpression(node, scope) {
     if (typeName(node.Expression) !== 'dynamic' || kindOf(node.Selector) !== 'NameReference') return unsupported(node);
-    const value = compile(node.Expression, scope), name = node.Selector.SimpleName;
+    const value = compile(node.Expression, scope);
+    const name = node.Selector.SimpleName;
     return (row, at) => element(value(row, at), name);
   },
   ElementExpression(node, scope) {
     if (typeName(node.Expression) !== 'dynamic') return unsupported(node);
-    const value = compile(node.Expression, scope), key = compile(node.Selector.Expression, scope);
+    const value = compile(node.Expression, scope);
+    const key = compile(node.Selector.Expression, scope);
     return (row, at) => element(value(row, at), key(row, at));
   },
   UnaryMinusExpression(node, scope) {
     const value = compile(node.Expression, scope);
-    return (row, at) => { const v = value(row, at); return v === null ? null : v instanceof TimeSpan ? span(-v.ticks) : isNumber(v) ? -v : refuse(`- of a ${typeOf(v)}`); };
+    return (row, at) => {
+      const v = value(row, at);
+      return v === null ? null : v instanceof TimeSpan ? span(-v.ticks) : isNumber(v) ? -v : refuse(`- of a ${typeOf(v)}`);
+    };
   },
   UnaryPlusExpression: (node, scope) => compile(node.Expression, scope),
   FunctionCallExpression: call,
   HasAnyExpression: (node, scope) => hasMany(node, scope, false),
   HasAllExpression: (node, scope) => hasMany(node, scope, true),
-  ToScalarExpression(node, scope) {                   // the first cell of the table (toscalar-function)
-    const { compileTable } = require('./kql_operators.js');
-    const table = compileTable(node.Expression, scope.with({ columns: null }));
+  ToScalarExpression(node, scope) {
+    // the first cell of the table (toscalar-function)
+    const table = operators().compileTable(node.Expression, scope.with({ columns: null }));
     let result;
     return () => {
-      if (result === undefined) { const { rows } = table(); result = rows.length ? rows[0][0] : null; }
+      if (result === undefined) {
+        const { rows } = table();
+        result = rows.length ? rows[0][0] : null;
+      }
       return result;
     };
   },
 };
 
 function compile(node, scope) {
-  const kind = kindOf(node), type = typeName(node);
+  const kind = kindOf(node);
+  const type = typeName(node);
   let run;
   if (EXPRESSIONS[kind]) run = EXPRESSIONS[kind](node, scope);
-  else if (/LiteralExpression$/.test(kind)) { const value = literal(node); run = () => value; }
-  else if (/^(Not)?In(Cs)?Expression$/.test(kind)) run = membership(node, scope, kind);
+  else if (/LiteralExpression$/.test(kind)) {
+    const value = literal(node);
+    run = () => value;
+  } else if (/^(Not)?In(Cs)?Expression$/.test(kind)) run = membership(node, scope, kind);
   else if (/^(Not)?BetweenExpression$/.test(kind)) run = between(node, scope, kind);
   else if (Bridge.is(node, K.Syntax.BinaryExpression)) run = binary(node, scope, kind);
   else return unsupported(node);

@@ -14,17 +14,21 @@ const { Scope, compile, kindOf, isTable } = require('./kql_expressions.js');
 const { compileTable, declare } = require('./kql_operators.js');
 
 function run(request) {
-  const options = request.options || {}, { tables, now, notes } = tablesOf(request);
+  const options = request.options || {};
+  const { tables, now, notes } = tablesOf(request);
   // The stored functions become let statements before the query: in the order given, one may call an earlier one.
-  const prelude = (options.functions || []).map(text => {
-    const m = /^\s*([A-Za-z_]\w*)\s*(\([^]*?\))\s*(\{[^]*\})\s*$/.exec(text) || refuse(`options.functions: cannot read ${text}`);
-    return `let ${m[1]} = ${m[2]} ${m[3]};\n`;
-  }).join('');
+  const prelude = (options.functions || [])
+    .map(text => {
+      const m = /^\s*([A-Za-z_]\w*)\s*(\([^]*?\))\s*(\{[^]*\})\s*$/.exec(text) || refuse(`options.functions: cannot read ${text}`);
+      return `let ${m[1]} = ${m[2]} ${m[3]};\n`;
+    })
+    .join('');
   const code = K.KustoCode.ParseAndAnalyze(prelude + request.query, globalsFor(request.schema, []));
   const errors = toArray(code.GetDiagnostics()).filter(d => d.Severity === 'Error');
   if (errors.length) refuse(`Microsoft's parser: ${errors.map(d => `${d.Code} ${d.Message}`).join('; ')}`);
   const scope = new Scope({ tables, now, notes });
-  const statements = elements(code.Syntax.Statements), results = statements.filter(s => kindOf(s) === 'ExpressionStatement');
+  const statements = elements(code.Syntax.Statements);
+  const results = statements.filter(s => kindOf(s) === 'ExpressionStatement');
   if (results.length !== 1) refuse('the query must have exactly one result');
   for (const statement of statements) if (statement !== results[0]) declare(statement, scope);
   const { Expression } = results[0];
@@ -48,24 +52,32 @@ function answer(request) {
 
 // A case that takes too long ends the process by SIGALRM, as in the other workers; run.py goes on with the next case.
 function watchdog() {
-  const deadline = new Int32Array(new SharedArrayBuffer(4));              // seconds since the start of the process; 0: none
+  const deadline = new Int32Array(new SharedArrayBuffer(4)); // seconds since the start of the process; 0: none
   const program = `const { workerData: [deadline, start] } = require('worker_threads');
     setInterval(() => { if (deadline[0] && Date.now() - start > deadline[0] * 1000) process.kill(process.pid, 'SIGALRM'); }, 100);`;
   const start = Date.now();
   new Worker(program, { eval: true, workerData: [deadline, start] }).unref();
-  return seconds => { deadline[0] = seconds === null ? 0 : Math.ceil((Date.now() - start) / 1000 + seconds); };
+  return seconds => {
+    deadline[0] = seconds === null ? 0 : Math.ceil((Date.now() - start) / 1000 + seconds);
+  };
+}
+
+// What JSON.parse would have made of it
+function plain(value) {
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [key, plain(item)]));
+  return Array.isArray(value) ? value.map(plain) : typeof value === 'bigint' ? Number(value) : value;
 }
 
 function main() {
-  const plain = value => (value instanceof Map ? Object.fromEntries([...value].map(([k, v]) => [k, k === 'events' ? v : plain(v)]))
-    : Array.isArray(value) ? value.map(plain) : typeof value === 'bigint' ? Number(value) : value);
   const limit = watchdog();
   for (const given of parseJson(fs.readFileSync(0, 'utf8'))) {
-    const request = plain(given), start = process.hrtime.bigint();
+    const request = { ...plain(given), events: given.get('events') }; // the events stay as they are read: a long is not a JavaScript number
+    const start = process.hrtime.bigint();
     limit((request.options && request.options.timeout) || 60);
-    const text = answer(request), ms = Math.round(Number(process.hrtime.bigint() - start) / 1e5) / 10;
+    const text = answer(request);
+    const ms = Math.round(Number(process.hrtime.bigint() - start) / 1e5) / 10;
     limit(null);
-    fs.writeSync(1, `${text}, "ms": ${ms}}\n`);
+    process.stdout.write(`${text}, "ms": ${ms}}\n`);
   }
 }
 

@@ -10,11 +10,27 @@
 const { refuse } = require('./kql_values.js');
 
 const PERL = { d: '\\p{Nd}', s: '\\p{White_Space}', w: '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}' };
-const ASCII_CLASSES = { alnum: '0-9A-Za-z', alpha: 'A-Za-z', ascii: '\\x00-\\x7f', blank: '\\t ', cntrl: '\\x00-\\x1f\\x7f', digit: '0-9',
-  graph: '!-~', lower: 'a-z', print: ' -~', punct: '!-\\/:-@\\[-`\\{-~', space: '\\t\\n\\v\\f\\r ', upper: 'A-Z', word: '0-9A-Za-z_',
-  xdigit: '0-9A-Fa-f' };
+const ASCII_CLASSES = {
+  alnum: '0-9A-Za-z',
+  alpha: 'A-Za-z',
+  ascii: '\\x00-\\x7f',
+  blank: '\\t ',
+  cntrl: '\\x00-\\x1f\\x7f',
+  digit: '0-9',
+  graph: '!-~',
+  lower: 'a-z',
+  print: ' -~',
+  punct: '!-\\/:-@\\[-`\\{-~',
+  space: '\\t\\n\\v\\f\\r ',
+  upper: 'A-Z',
+  word: '0-9A-Za-z_',
+  xdigit: '0-9A-Fa-f',
+};
 const CONTROL = { a: 7, f: 12, t: 9, n: 10, r: 13, v: 11 };
-const WORD = `[${PERL.w}]`, ANY = '[^]', START = '(?<![^])', END = '(?![^])';
+const WORD = `[${PERL.w}]`;
+const ANY = '[^]';
+const START = '(?<![^])';
+const END = '(?![^])';
 
 const codePoint = code => `\\u{${code.toString(16)}}`;
 const negation = test => `(?!${test})${ANY}`;
@@ -27,7 +43,7 @@ function caseGroup(c) {
     const byFold = new Map();
     for (let code = 0; code < 0x1ea00; code++) {
       const letter = String.fromCodePoint(code);
-      if (code >= 0xd800 && code < 0xe000 || !hasCase(letter)) continue;
+      if ((code >= 0xd800 && code < 0xe000) || !hasCase(letter)) continue;
       const fold = letter.toUpperCase().toLowerCase();
       byFold.set(fold, [...(byFold.get(fold) || []), letter]);
     }
@@ -41,32 +57,41 @@ const setOf = letters => `[${letters.map(letter => codePoint(letter.codePointAt(
 function closedOverCase(test) {
   const regex = new RegExp(`^${test}$`, 'u');
   caseGroup('a');
-  const added = [...caseGroups].filter(([letter, group]) => !regex.test(letter) && group.some(other => regex.test(other))).map(([letter]) => letter);
+  const added = [...caseGroups]
+    .filter(([letter, group]) => !regex.test(letter) && group.some(other => regex.test(other)))
+    .map(([letter]) => letter);
   return added.length ? `(?:${test}|${setOf(added)})` : test;
 }
 
 // letterByLetter: write the flag i out instead of using JavaScript's
 function translate(pattern, letterByLetter = false) {
   const text = Array.from(pattern);
-  let at = 0, groups = 0, repeatedGroup = false;
-  const caseFlags = new Set();                        // the values of the flag i where it counts
+  let at = 0;
+  let groups = 0;
+  let repeatedGroup = false;
+  const caseFlags = new Set(); // the values of the flag i where it counts
   const bad = what => refuse(`regular expression '${pattern}': ${what}`);
   const peek = (ahead = 0) => text[at + ahead];
   const lookingAt = word => text.slice(at, at + word.length).join('') === word;
 
   // ---- one character ----
-  function hex(width) {                               // \x7F, \x{10FFFF}, \u007F, \u{7F}, \U0000007F
+  function hex(width) {
+    // \x7F, \x{10FFFF}, \u007F, \u{7F}, \U0000007F
     let digits = '';
     const braces = peek() === '{';
     if (braces) {
       for (at++; peek() !== '}'; at++) digits += peek() === undefined ? bad('} is missing') : peek();
       at++;
-    } else { digits = text.slice(at, at + width).join(''); at += width; }
-    if (!/^[0-9a-fA-F]+$/.test(digits) || !braces && digits.length < width) bad('bad hexadecimal number');
+    } else {
+      digits = text.slice(at, at + width).join('');
+      at += width;
+    }
+    if (!/^[0-9a-fA-F]+$/.test(digits) || (!braces && digits.length < width)) bad('bad hexadecimal number');
     const code = parseInt(digits, 16);
     return code <= 0x10ffff ? code : bad('there is no such character');
   }
-  function property(flags) {                          // \pL, \p{Greek}, \p{Letter}
+  function property(flags) {
+    // \pL, \p{Greek}, \p{Letter}
     let name = text[at++];
     if (name === '{') {
       name = '';
@@ -74,7 +99,11 @@ function translate(pattern, letterByLetter = false) {
       at++;
     }
     for (const candidate of [name, `Script=${name}`, `General_Category=${name}`]) {
-      try { new RegExp(`\\p{${candidate}}`, 'u'); } catch (error) { continue; }
+      try {
+        new RegExp(`\\p{${candidate}}`, 'u');
+      } catch (error) {
+        continue;
+      }
       caseFlags.add(flags.i);
       return letterByLetter && flags.i ? closedOverCase(`[\\p{${candidate}}]`) : `[\\p{${candidate}}]`;
     }
@@ -96,7 +125,7 @@ function translate(pattern, letterByLetter = false) {
     if (!inClass) {
       if (c === 'A') return { assertion: START };
       if (c === 'z') return { assertion: END };
-      if (c === 'b' && peek() === '{' || c === '<' || c === '>') return bad('one-sided word boundaries are not supported');
+      if ((c === 'b' && peek() === '{') || c === '<' || c === '>') return bad('one-sided word boundaries are not supported');
       if (c === 'b') return { assertion: `(?:(?<=${WORD})(?!${WORD})|(?<!${WORD})(?=${WORD}))` };
       if (c === 'B') return { assertion: `(?:(?<=${WORD})(?=${WORD})|(?<!${WORD})(?!${WORD}))` };
     }
@@ -108,32 +137,47 @@ function translate(pattern, letterByLetter = false) {
     const negated = peek() === '^';
     if (negated) at++;
     const written = letterByLetter && flags.i;
-    let result = null, operator = null, tests = [], set = '', empty = true;
-    const add = test => { tests.push(test); empty = false; };
+    let result = null;
+    let operator = null;
+    let tests = [];
+    let set = '';
+    let empty = true;
+    const add = test => {
+      tests.push(test);
+      empty = false;
+    };
     const close = () => {
-      const operand = `(?:${[...set ? [`[${set}]`] : [], ...tests].join('|') || '(?!)'})`;
+      const operand = `(?:${[...(set ? [`[${set}]`] : []), ...tests].join('|') || '(?!)'})`;
       result = operator === null ? operand : operator === '&&' ? `(?:(?=${result})${operand})` : `(?:(?!${operand})${result})`;
-      tests = []; set = ''; empty = false;
+      tests = [];
+      set = '';
+      empty = false;
     };
     for (;;) {
       const c = peek();
       if (c === undefined) return bad('] is missing');
-      if (c === ']' && !(empty && result === null)) { at++; break; }
+      if (c === ']' && !(empty && result === null)) {
+        at++;
+        break;
+      }
       if (lookingAt('~~')) return bad('~~ is not supported');
-      if (lookingAt('&&') || lookingAt('--') && !empty) {
+      if (lookingAt('&&') || (lookingAt('--') && !empty)) {
         const next = lookingAt('&&') ? '&&' : '--';
         if (written) return bad('&& and -- where the flag i holds for a part');
         close();
         operator = next;
         at += 2;
       } else if (c === '[' && peek(1) === ':') {
-        const end = text.indexOf(']', at), name = text.slice(at + 2, end - 1).join('');
+        const end = text.indexOf(']', at);
+        const name = text.slice(at + 2, end - 1).join('');
         const members = ASCII_CLASSES[name.replace('^', '')];
         if (!members || text[end - 1] !== ':') return bad(`unknown class [:${name}:]`);
         add(name[0] === '^' ? negation(`[${members}]`) : `[${members}]`);
         at = end + 1;
-      } else if (c === '[') { at++; add(charClass(flags)); }
-      else if (flags.x && /\s/.test(c)) at++;
+      } else if (c === '[') {
+        at++;
+        add(charClass(flags));
+      } else if (flags.x && /\s/.test(c)) at++;
       else {
         const first = classCharacter(flags);
         if (first.test !== undefined) add(first.test);
@@ -156,7 +200,8 @@ function translate(pattern, letterByLetter = false) {
   }
 
   // ---- groups, flags and repetitions ----
-  function flagsOf(flags) {                           // after "(?": the new flags, and whether ':' or ')' ends them
+  function flagsOf(flags) {
+    // after "(?": the new flags, and whether ':' or ')' ends them
     const next = { ...flags };
     for (let on = true; ;) {
       const c = text[at++];
@@ -167,12 +212,16 @@ function translate(pattern, letterByLetter = false) {
     }
   }
   const closing = () => (text[at++] === ')' ? ')' : bad(') is missing'));
-  function group(flags) {                             // null: flags only, which hold until the end of the enclosing group
-    if (peek() !== '?') { groups++; return `(${alternation({ ...flags })}${closing()}`; }
+  function group(flags) {
+    // null: flags only, which hold until the end of the enclosing group
+    if (peek() !== '?') {
+      groups++;
+      return `(${alternation({ ...flags })}${closing()}`;
+    }
     at++;
-    if (lookingAt('P<') || peek() === '<' && peek(1) !== '=' && peek(1) !== '!') {
+    if (lookingAt('P<') || (peek() === '<' && peek(1) !== '=' && peek(1) !== '!')) {
       while (text[at++] !== '>') if (at > text.length) return bad('> is missing');
-      groups++;                                       // KQL uses groups by number only
+      groups++; // KQL uses groups by number only
       return `(${alternation({ ...flags })}${closing()}`;
     }
     const { next, scoped } = flagsOf(flags);
@@ -190,7 +239,10 @@ function translate(pattern, letterByLetter = false) {
       at = end + 1;
     } else return '';
     let lazy = flags.U;
-    if (peek() === '?') { at++; lazy = !lazy; }
+    if (peek() === '?') {
+      at++;
+      lazy = !lazy;
+    }
     return quantifier + (lazy ? '?' : '');
   }
   function literal(code, flags) {
@@ -201,23 +253,37 @@ function translate(pattern, letterByLetter = false) {
   function atom(flags) {
     const c = text[at++];
     if (c === '(') return group(flags);
-    if (c === '[') { caseFlags.add(flags.i); return charClass(flags); }
+    if (c === '[') {
+      caseFlags.add(flags.i);
+      return charClass(flags);
+    }
     if (c === '.') return flags.s ? ANY : '[^\\n]';
     if (c === '^') return flags.m ? '(?<![^\\n])' : START;
     if (c === '$') return flags.m ? '(?![^\\n])' : END;
     if ('*+?{'.includes(c)) return bad(`nothing to repeat before ${c}`);
     if (c !== '\\') return literal(c.codePointAt(0), flags);
     const { assertion, test, code } = escape(false, flags);
-    if (test !== undefined) return `(?:${test})`;     // the classes \d \s \w \p{..} as they are
+    if (test !== undefined) return `(?:${test})`; // the classes \d \s \w \p{..} as they are
     return assertion || literal(code, flags);
   }
   function alternation(flags) {
     let out = '';
     while (at < text.length && peek() !== ')') {
-      if (peek() === '|') { out += '|'; at++; continue; }
-      if (flags.x && /\s/.test(peek())) { at++; continue; }
-      if (flags.x && peek() === '#') { while (at < text.length && text[at] !== '\n') at++; continue; }
-      const before = groups, one = atom(flags);
+      if (peek() === '|') {
+        out += '|';
+        at++;
+        continue;
+      }
+      if (flags.x && /\s/.test(peek())) {
+        at++;
+        continue;
+      }
+      if (flags.x && peek() === '#') {
+        while (at < text.length && text[at] !== '\n') at++;
+        continue;
+      }
+      const before = groups;
+      const one = atom(flags);
       if (one === null) continue;
       const quantifier = repetition(flags);
       if (quantifier && quantifier[0] !== '?' && groups > before) repeatedGroup = true;

@@ -16,16 +16,30 @@
 // Microsoft's Kusto emulator, as the authors of duckdb-kql 1.1.2 (MIT) record it in its source; what is not measured either is refused.
 'use strict';
 
-class Refused extends Error {}                        // the query is invalid, not supported, or its result is not documented
-class DateTime { constructor(ticks) { this.ticks = ticks; } }
-class TimeSpan { constructor(ticks) { this.ticks = ticks; } }
-class Guid { constructor(text) { this.text = text.toLowerCase(); } }
+class Refused extends Error {} // the query is invalid, not supported, or its result is not documented
+class DateTime {
+  constructor(ticks) {
+    this.ticks = ticks;
+  }
+}
+class TimeSpan {
+  constructor(ticks) {
+    this.ticks = ticks;
+  }
+}
+class Guid {
+  constructor(text) {
+    this.text = text.toLowerCase();
+  }
+}
 
 const TICKS = { day: 864000000000n, hour: 36000000000n, minute: 600000000n, second: 10000000n, millisecond: 10000n, microsecond: 10n };
-const UNIX_EPOCH = 621355968000000000n;               // 1970-01-01 in ticks
-const MAX_DATETIME = 3155378975999999999n;            // 9999-12-31T23:59:59.9999999
+const UNIX_EPOCH = 621355968000000000n; // 1970-01-01 in ticks
+const MAX_DATETIME = 3155378975999999999n; // 9999-12-31T23:59:59.9999999
 
-const refuse = message => { throw new Refused(message); };
+const refuse = message => {
+  throw new Refused(message);
+};
 const isNumber = value => typeof value === 'bigint' || typeof value === 'number';
 const isBag = value => value instanceof Map;
 
@@ -74,10 +88,15 @@ function datePart(ticks) {
 }
 function timePart(ticks) {
   const rest = ticks % TICKS.day;
-  return { hour: Number(rest / TICKS.hour), minute: Number(rest % TICKS.hour / TICKS.minute),
-    second: Number(rest % TICKS.minute / TICKS.second), fraction: Number(rest % TICKS.second) };
+  return {
+    hour: Number(rest / TICKS.hour),
+    minute: Number((rest % TICKS.hour) / TICKS.minute),
+    second: Number((rest % TICKS.minute) / TICKS.second),
+    fraction: Number(rest % TICKS.second),
+  };
 }
-function datetimeOf(year, month, day, hour = 0, minute = 0, second = 0, fraction = 0) {       // null if there is no such moment
+function datetimeOf(year, month, day, hour = 0, minute = 0, second = 0, fraction = 0) {
+  // null if there is no such moment
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   if (year < 1 || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return null;
@@ -86,15 +105,24 @@ function datetimeOf(year, month, day, hour = 0, minute = 0, second = 0, fraction
   return new DateTime(UNIX_EPOCH + days * TICKS.day + BigInt(hour * 3600 + minute * 60 + second) * TICKS.second + BigInt(fraction));
 }
 function datetimeText(value, digits = 7) {
-  const [year, month, day] = datePart(value.ticks), { hour, minute, second, fraction } = timePart(value.ticks);
-  return `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}T${pad(hour, 2)}:${pad(minute, 2)}:${pad(second, 2)}.` +
-    `${pad(fraction, 7).slice(0, digits)}Z`;
+  const [year, month, day] = datePart(value.ticks);
+  const { hour, minute, second, fraction } = timePart(value.ticks);
+  return (
+    `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}T${pad(hour, 2)}:${pad(minute, 2)}:${pad(second, 2)}.` +
+    `${pad(fraction, 7).slice(0, digits)}Z`
+  );
 }
-function timespanText(value) {                        // [-][d.]hh:mm:ss[.fffffff], see totimespan-function
-  const ticks = value.ticks < 0n ? -value.ticks : value.ticks, days = ticks / TICKS.day;
+function timespanText(value) {
+  // [-][d.]hh:mm:ss[.fffffff], see totimespan-function
+  const ticks = value.ticks < 0n ? -value.ticks : value.ticks;
+  const days = ticks / TICKS.day;
   const { hour, minute, second, fraction } = timePart(ticks);
-  return (value.ticks < 0n ? '-' : '') + (days ? `${days}.` : '') + `${pad(hour, 2)}:${pad(minute, 2)}:${pad(second, 2)}` +
-    (fraction ? `.${pad(fraction, 7)}` : '');
+  return (
+    (value.ticks < 0n ? '-' : '') +
+    (days ? `${days}.` : '') +
+    `${pad(hour, 2)}:${pad(minute, 2)}:${pad(second, 2)}` +
+    (fraction ? `.${pad(fraction, 7)}` : '')
+  );
 }
 
 // tostring(): "If value is null, the result is an empty string" (tostring-function). A dynamic value becomes its JSON text, but a
@@ -116,8 +144,13 @@ const fractionTicks = digits => Number((digits || '').padEnd(7, '0').slice(0, 7)
 // are advised against, and not documented completely. Text that does not is null.
 function readDatetime(text) {
   const trimmed = text.trim();
-  const m = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|GMT|[+-]\d{2}:?\d{2})?)?$/i.exec(trimmed);
-  if (!m) return /^\d+$|\d[-/]\d|\d:\d|\d\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i.test(trimmed) ? refuse(`the text '${trimmed.slice(0, 60)}' as a datetime: only ISO 8601 is supported`) : null;
+  const m = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|GMT|[+-]\d{2}:?\d{2})?)?$/i.exec(
+    trimmed,
+  );
+  if (!m)
+    return /^\d+$|\d[-/]\d|\d:\d|\d\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i.test(trimmed)
+      ? refuse(`the text '${trimmed.slice(0, 60)}' as a datetime: only ISO 8601 is supported`)
+      : null;
   const moment = datetimeOf(+m[1], +m[2], +m[3], +(m[4] || 0), +(m[5] || 0), +(m[6] || 0), fractionTicks(m[7]));
   const zone = /^([+-])(\d{2}):?(\d{2})$/.exec(m[8] || '');
   if (!moment || !zone) return moment;
@@ -125,11 +158,39 @@ function readDatetime(text) {
   return new DateTime(moment.ticks - (zone[1] === '+' ? offset : -offset));
 }
 
-const UNITS = { d: TICKS.day, h: TICKS.hour, m: TICKS.minute, s: TICKS.second, ms: TICKS.millisecond, microsecond: 10n, tick: 1n,
-  day: TICKS.day, days: TICKS.day, hour: TICKS.hour, hours: TICKS.hour, min: TICKS.minute, minute: TICKS.minute, minutes: TICKS.minute,
-  sec: TICKS.second, second: TICKS.second, seconds: TICKS.second, milli: TICKS.millisecond, millis: TICKS.millisecond,
-  millisec: TICKS.millisecond, millisecond: TICKS.millisecond, milliseconds: TICKS.millisecond, micro: 10n, micros: 10n,
-  microsec: 10n, microseconds: 10n, hr: TICKS.hour, hrs: TICKS.hour, ticks: 1n, nanosecond: null, nano: null };
+const UNITS = {
+  d: TICKS.day,
+  h: TICKS.hour,
+  m: TICKS.minute,
+  s: TICKS.second,
+  ms: TICKS.millisecond,
+  microsecond: 10n,
+  tick: 1n,
+  day: TICKS.day,
+  days: TICKS.day,
+  hour: TICKS.hour,
+  hours: TICKS.hour,
+  min: TICKS.minute,
+  minute: TICKS.minute,
+  minutes: TICKS.minute,
+  sec: TICKS.second,
+  second: TICKS.second,
+  seconds: TICKS.second,
+  milli: TICKS.millisecond,
+  millis: TICKS.millisecond,
+  millisec: TICKS.millisecond,
+  millisecond: TICKS.millisecond,
+  milliseconds: TICKS.millisecond,
+  micro: 10n,
+  micros: 10n,
+  microsec: 10n,
+  microseconds: 10n,
+  hr: TICKS.hour,
+  hrs: TICKS.hour,
+  ticks: 1n,
+  nanosecond: null,
+  nano: null,
+};
 
 // 1.5h, 90m, 0.12:34:56.7, 2 (days): see scalar-data-types/timespan
 function readTimespan(text) {
@@ -138,15 +199,20 @@ function readTimespan(text) {
   if (m) {
     const unit = UNITS[m[4].toLowerCase()];
     if (!unit) return refuse(`the timespan unit '${m[4]}' is not supported`);
-    const scale = 10n ** BigInt((m[3] || '').length), ticks = BigInt(m[2] + (m[3] || '')) * unit / scale;
+    const scale = 10n ** BigInt((m[3] || '').length);
+    const ticks = (BigInt(m[2] + (m[3] || '')) * unit) / scale;
     return new TimeSpan(m[1] ? -ticks : ticks);
   }
   m = /^(-)?(\d+)$/.exec(trimmed);
   if (m) return new TimeSpan(BigInt(trimmed) * TICKS.day);
   m = /^(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?$/.exec(trimmed);
-  if (!m) return /^\d+$|\d[-/]\d|\d:\d|\d\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i.test(trimmed) ? refuse(`the text '${trimmed.slice(0, 60)}' as a timespan is not documented`) : null;
+  if (!m)
+    return /^\d+$|\d[-/]\d|\d:\d|\d\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i.test(trimmed)
+      ? refuse(`the text '${trimmed.slice(0, 60)}' as a timespan is not documented`)
+      : null;
   if (+m[3] > 23 || +m[4] > 59 || +(m[5] || 0) > 59) return null;
-  const ticks = BigInt(m[2] || 0) * TICKS.day + BigInt(+m[3] * 3600 + +m[4] * 60 + +(m[5] || 0)) * TICKS.second + BigInt(fractionTicks(m[6]));
+  const ticks =
+    BigInt(m[2] || 0) * TICKS.day + BigInt(+m[3] * 3600 + +m[4] * 60 + +(m[5] || 0)) * TICKS.second + BigInt(fractionTicks(m[6]));
   return new TimeSpan(m[1] ? -ticks : ticks);
 }
 
@@ -156,10 +222,15 @@ const inLong = value => value >= -(2n ** 63n) && value < 2n ** 63n;
 // JSON text -> value; throws SyntaxError. An integer that fits is a long, any other number a real.
 function parseJson(text) {
   let at = 0;
-  const fail = () => { throw new SyntaxError(`JSON: unexpected text at ${at}`); };
-  const space = () => { while (at < text.length && ' \t\n\r'.includes(text[at])) at++; };
-  const word = (name, value) => (text.startsWith(name, at) ? (at += name.length, value) : fail());
-  const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y, STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+  const fail = () => {
+    throw new SyntaxError(`JSON: unexpected text at ${at}`);
+  };
+  const space = () => {
+    while (at < text.length && ' \t\n\r'.includes(text[at])) at++;
+  };
+  const word = (name, value) => (text.startsWith(name, at) ? ((at += name.length), value) : fail());
+  const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+  const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
   function string() {
     STRING.lastIndex = at;
     const m = STRING.exec(text) || fail();
@@ -167,11 +238,20 @@ function parseJson(text) {
     return m[0].includes('\\') ? JSON.parse(m[0]) : m[0].slice(1, -1);
   }
   function list(close, item) {
-    at++; space();
-    if (text[at] === close) { at++; return; }
+    at++;
+    space();
+    if (text[at] === close) {
+      at++;
+      return;
+    }
     for (;;) {
-      space(); item(); space();
-      if (text[at] === close) { at++; return; }
+      space();
+      item();
+      space();
+      if (text[at] === close) {
+        at++;
+        return;
+      }
       if (text[at] !== ',') fail();
       at++;
     }
@@ -190,7 +270,11 @@ function parseJson(text) {
       });
       return bag;
     }
-    if (first === '[') { const items = []; list(']', () => items.push(value())); return items; }
+    if (first === '[') {
+      const items = [];
+      list(']', () => items.push(value()));
+      return items;
+    }
     if (first === '"') return string();
     if (first === 't') return word('true', true);
     if (first === 'f') return word('false', false);
@@ -205,12 +289,14 @@ function parseJson(text) {
   return at === text.length ? result : fail();
 }
 
-function jsonText(value) {                            // no white space, as Kusto prints dynamic values
+function jsonText(value) {
+  // no white space, as Kusto prints dynamic values
   if (value === null) return 'null';
   if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
   if (isBag(value)) return `{${[...value].map(([key, item]) => `${JSON.stringify(key)}:${jsonText(item)}`).join(',')}}`;
-  return typeof value === 'bigint' || typeof value === 'boolean' || typeof value === 'number' && Number.isFinite(value)
-    ? textOf(value) : JSON.stringify(textOf(value));
+  return typeof value === 'bigint' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+    ? textOf(value)
+    : JSON.stringify(textOf(value));
 }
 
 // ---- comparing and grouping -------------------------------------------------------------------------------------------------
@@ -232,9 +318,10 @@ function compareText(a, b) {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i), y = b.charCodeAt(i);
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
     if (x === y) continue;
-    const rank = unit => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);        // surrogates are above the others
+    const rank = unit => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit); // surrogates are above the others
     return rank(x) < rank(y) ? -1 : 1;
   }
   return a.length < b.length ? -1 : 1;
@@ -242,10 +329,10 @@ function compareText(a, b) {
 
 // -1, 0 or 1 for two values that are not null and have one type (numbers may mix); undefined if they cannot be ordered.
 function compare(a, b) {
-  if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : a == b ? 0 : undefined;    // == : 1n == 1, NaN is unordered
+  if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : a == b ? 0 : undefined; // == : 1n == 1, NaN is unordered
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
   if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b);
-  if (a instanceof DateTime && b instanceof DateTime || a instanceof TimeSpan && b instanceof TimeSpan)
+  if ((a instanceof DateTime && b instanceof DateTime) || (a instanceof TimeSpan && b instanceof TimeSpan))
     return a.ticks < b.ticks ? -1 : a.ticks > b.ticks ? 1 : 0;
   if (a instanceof Guid && b instanceof Guid) return compareText(a.text, b.text);
   return undefined;
@@ -261,10 +348,11 @@ function mapCase(text, method) {
     return Array.from(mapped).length === 1 ? mapped : refuse(`the case of '${c}' (several letters) is not documented`);
   }).join('');
 }
-const foldUnicode = text => Array.from(text, c => {
-  const lower = c.toLowerCase();
-  return Array.from(lower).length === 1 ? lower : c;
-}).join('');
+const foldUnicode = text =>
+  Array.from(text, c => {
+    const lower = c.toLowerCase();
+    return Array.from(lower).length === 1 ? lower : c;
+  }).join('');
 
 // A test that ignores case. "Case-insensitive operators are currently supported only for ASCII-text" (in-operator): if the letters
 // beyond ASCII decide, the result is not documented.
@@ -274,6 +362,34 @@ function ignoringCase(test, a, b) {
   return refuse('a comparison that ignores case is documented for ASCII only: use tolower()');
 }
 
-module.exports = { Refused, DateTime, TimeSpan, Guid, TICKS, UNIX_EPOCH, MAX_DATETIME, refuse, isNumber, isBag, typeOf, conform, realText,
-  datePart, timePart, datetimeOf, datetimeText, timespanText, textOf, readDatetime, readTimespan, inLong, parseJson, jsonText, keyOf,
-  keysOf, compare, compareText, mapCase, ignoringCase, pad };
+module.exports = {
+  Refused,
+  DateTime,
+  TimeSpan,
+  Guid,
+  TICKS,
+  UNIX_EPOCH,
+  MAX_DATETIME,
+  refuse,
+  isNumber,
+  isBag,
+  typeOf,
+  conform,
+  datePart,
+  timePart,
+  datetimeOf,
+  datetimeText,
+  textOf,
+  readDatetime,
+  readTimespan,
+  inLong,
+  parseJson,
+  jsonText,
+  keyOf,
+  keysOf,
+  compare,
+  compareText,
+  mapCase,
+  ignoringCase,
+  pad,
+};
