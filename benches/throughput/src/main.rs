@@ -1,6 +1,6 @@
 //! Events per second on one core: Cognate's evaluator and rsigma-eval on the same rules and events, taking turns.
 //!
-//! usage: throughput DATA      DATA holds `regression/events.jsonl` and `corpus/sigma`
+//! usage: throughput DATA [PARTS]      DATA holds `regression/events.jsonl` and `corpus/sigma`; PARTS is `abc` or some of it
 //!
 //! Events are parsed before the clock starts, for both; rsigma gets no log source of the event, so that both try every rule.
 
@@ -22,36 +22,41 @@ use std::time::Instant;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const ROUNDS: usize = 5;
+/// A rule whose selection looks at the end of a path and at three parts of a command line.
+const PLAIN: &str = "proc_creation_win_susp_shadow_copies_deletion.yml";
 const START: i64 = 1_767_571_200_000;
 const AGGREGATE: &str = include_str!("aggregate.yml");
 
 fn main() -> anyhow::Result<()> {
-    let Some(data) = std::env::args().nth(1).map(PathBuf::from) else { bail!("usage: throughput DATA") };
+    let mut arguments = std::env::args().skip(1);
+    let Some(data) = arguments.next().map(PathBuf::from) else { bail!("usage: throughput DATA [PARTS]") };
+    let parts = arguments.next().unwrap_or("abc".to_owned());
     let rules = texts(&data.join("corpus/sigma"))?;
     let events = regression(&data.join("regression/events.jsonl"))?;
-    let plain = rules.iter().find(|(path, _)| path.ends_with("proc_creation_win_whoami_execution.yml")).or(rules.first());
-    let plain = &plain.context("no rules")?.1;
-    let many = repeated(&events, 1_000_000);
-    report("(a) one plain rule", &many, &mut cognate(&[plain.as_str()])?, &mut rsigma_rules(&[plain.as_str()])?);
-    drop(many);
-    let actions = actions(1_000_000);
-    let sigma = sigma(AGGREGATE)?;
-    report("(b) one aggregate with five measures", &actions, &mut cognate(&[AGGREGATE])?, &mut rsigma_correlations(&sigma)?);
-    drop(actions);
-    let all: Vec<&str> = rules.iter().map(|(_, text)| text.as_str()).collect();
-    let events = repeated(&events, 100_000);
-    report(&format!("(c) {} rules", all.len()), &events, &mut cognate(&all)?, &mut rsigma_rules(&all)?);
+    if parts.contains('a') {
+        let plain = rules.iter().find(|(path, _)| path.ends_with(PLAIN)).context("the rule of (a) is not there")?.1.as_str();
+        report("(a) one plain rule", 5, &repeated(&events, 1_000_000), &mut cognate(&[plain])?, &mut rsigma_rules(&[plain])?);
+    }
+    if parts.contains('b') {
+        let sigma = sigma(AGGREGATE)?;
+        let (mut ours, mut theirs) = (cognate(&[AGGREGATE])?, rsigma_correlations(&sigma)?);
+        report("(b) one aggregate with five measures", 5, &actions(1_000_000), &mut ours, &mut theirs);
+    }
+    if parts.contains('c') {
+        let all: Vec<&str> = rules.iter().map(|(_, text)| text.as_str()).collect();
+        let name = format!("(c) {} rules", all.len());
+        report(&name, 2, &repeated(&events, 100_000), &mut cognate(&all)?, &mut rsigma_rules(&all)?);
+    }
     Ok(())
 }
 
 type Runner<'a> = Box<dyn FnMut(&[Value]) -> usize + 'a>;
 
 /// Both take turns; the best round of each counts.
-fn report<'a>(name: &str, events: &[Value], ours: &mut Runner<'a>, theirs: &mut Runner<'a>) {
+fn report<'a>(name: &str, rounds: usize, events: &[Value], ours: &mut Runner<'a>, theirs: &mut Runner<'a>) {
     let mut best = [f64::MAX; 2];
     let mut found = [0; 2];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (side, run) in [&mut *ours, &mut *theirs].into_iter().enumerate() {
             let start = Instant::now();
             found[side] = run(events);
