@@ -277,6 +277,7 @@ codes! {
     K005 "KQL: case is folded beyond ASCII by tolower"
     K006 "KQL: regular expressions are RE2-like"
     K007 "KQL: query is longer than a Sentinel rule takes"
+    K008 "KQL: one element of a list is chosen by its key"
     S001 "Sigma: tumbling window becomes a sliding window"
     S002 "Sigma: labels have no form"
     S003 "Sigma: derived columns have no form"

@@ -4,7 +4,7 @@ use super::layout::Doc;
 use super::spelling::{lower, needs_fold, number_literal, text_literal, timespan_literal};
 use super::value::{Located, Operand, Stored};
 use super::writer::Writer;
-use crate::diagnostic::{Diagnostic, E0401, K003};
+use crate::diagnostic::{Diagnostic, E0401, K003, K008};
 use crate::expression::{Arithmetic, ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
@@ -384,6 +384,10 @@ impl Writer<'_> {
                 let chosen = Doc::all(item.chosen.iter().map(|chosen| Doc::leaf(chosen.clone())).chain([present]));
                 let operator = if field.list { "fetch_elements" } else { "fetch_element" };
                 let fetch = Doc::leaf(self.op(operator, &[&item.operand.raw, &chosen.flat(self.templates)]));
+                if !field.list {
+                    let message = format!("an event has one value of `{}`: of several elements Kusto takes any", field.name);
+                    self.assume(K008, span, message);
+                }
                 let raw = self.list_output(item.list, &format!("_{}", item.field), fetch);
                 Some(Operand { raw, ..item.operand })
             }
