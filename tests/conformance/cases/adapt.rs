@@ -36,7 +36,7 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
     }
     // a keyword is found in the raw event exactly if one value holds it
     if ["A004", "P002", "K002", "S018"].into_iter().any(assumes) {
-        events.retain(|(_, event)| keywords_stay_in_values(detection, event));
+        events.retain(|(time, fields)| keywords_stay_in_values(detection, &Event { time: *time, fields }));
     }
     // rsigma compares one value of a list in `fieldref`
     if target == Target::Sigma {
@@ -64,13 +64,13 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
 }
 
 /// Whether each keyword is found in the raw event exactly if it is found in a single value.
-fn keywords_stay_in_values(detection: &Detection, event: &Map<String, Value>) -> bool {
-    let raw = Map::from_iter([("raw".to_owned(), native::lines(&Value::Object(event.clone())).into())]);
+fn keywords_stay_in_values(detection: &Detection, event: &Event<'_>) -> bool {
+    let raw = Map::from_iter([("raw".to_owned(), native::lines(detection, event).into())]);
     let finds = |predicate: &Predicate, fields| {
         holds(&Condition::Match(predicate.clone()), &detection.log_source, &Event { time: 0, fields }).unwrap_or(false)
     };
     let keywords = predicates(detection).into_iter().filter(|predicate| predicate.subject == Subject::Event);
-    keywords.into_iter().all(|predicate| finds(&predicate, event) == finds(&predicate, &raw))
+    keywords.into_iter().all(|predicate| finds(&predicate, event.fields) == finds(&predicate, &raw))
 }
 
 /// The list-valued fields that a test compares with another field.

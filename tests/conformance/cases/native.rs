@@ -156,11 +156,15 @@ fn raw(detection: &Detection, product: &Value) -> String {
     if !keywords {
         return product.to_string();
     }
-    lines(product)
+    values_as_lines(product)
 }
 
-/// All single values, a line each.
-pub fn lines(event: &Value) -> String {
+/// The raw event in which keywords are searched: all single values, a line each.
+pub fn lines(detection: &Detection, event: &Event<'_>) -> String {
+    values_as_lines(&Value::Object(product(detection, &fields(detection), event)))
+}
+
+fn values_as_lines(event: &Value) -> String {
     let mut lines = Vec::new();
     leaves(event, &mut lines);
     lines.join("\n")

@@ -17,7 +17,7 @@ PYTHON = str(HOME / "python/bin/python")
 # (language, engine): (worker for run.py, worker for check.py); the first engine of a language is its default
 WORKERS = {
     ("aql", "duckdb"): ([PYTHON, "aql"], [PYTHON, "aql"]),
-    ("spl", "reference"): ([sys.executable, "spl"], [sys.executable, "spl"]),
+    ("spl", "reference"): ([PYTHON, "spl"], [PYTHON, "spl"]),
     ("kql", "duckdb"): ([PYTHON, "kql"], ["node", "kql_parser"]),
     ("kql", "interpreter"): (["node", "kql_interpreter"], ["node", "kql_parser"]),
     ("sigma", "rsigma"): ([PYTHON, "sigma"], [PYTHON, "sigma_check"]),
