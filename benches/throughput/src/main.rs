@@ -106,7 +106,7 @@ fn actions(count: usize) -> Vec<Value> {
             "timestamp": { "epochSecond": START / 1000 + index as i64 / 10 },
             "author": { "name": format!("user {}", index * 7919 % 500) },
             "source": format!("10.0.{}.{}", index * 31 % 7, index * 17 % 250),
-            "type": { "actionI18nKey": action(index) },
+            "auditType": { "actionI18nKey": action(index) },
             "affectedObjects": [{ "type": "Space", "name": format!("space {}", index % 40) }],
         })
     };
