@@ -139,7 +139,7 @@ struct Lowering<'a, 'd> {
     log_source: &'a Arc<LogSource>,
     lists: &'a [List],
     parameters: &'a [(Spanned<String>, Number)],
-    /// How many values lists have made so far.
+    /// How many values lists and modifiers have made so far.
     filled: usize,
     diagnostics: &'d mut Diagnostics,
 }

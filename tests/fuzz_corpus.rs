@@ -81,6 +81,7 @@ fn long_specs() -> Vec<(&'static str, String)> {
     let head = "title: T\nlogsource: { product: example, service: log }\n";
     let values = repeated(1_500, |number| format!("v{number}, "));
     let items = repeated(1_500, |number| format!("    f{number}: x\n"));
+    let minutes = repeated(1_500, |number| format!("{number}, "));
     let tags = repeated(1_500, |number| format!("  - attack.exfiltratio{number}\n"));
     let levels = repeated(1_500, |number| format!("    d{}: d{number} + 1\n", number + 1));
     let measures = repeated(1_000, |number| format!("    m{number}: count(chosen)\n"));
@@ -104,6 +105,7 @@ fn long_specs() -> Vec<(&'static str, String)> {
             ),
         ),
         ("many items", format!("{head}detection:\n  s:\n{items}  condition: s\n")),
+        ("many comparisons of one moment", format!("{head}detection:\n  s:\n    timestamp|minute|all: [{minutes}]\n  condition: s\n")),
         ("unknown tags", spec_with("chosen", &format!("tags:\n{tags}"))),
         ("a long text repeated by aliases", format!("a: &x \"\\n{text}\"\nb: [{}]\n{}", "*x, ".repeat(9_000), spec_with("chosen", ""))),
     ]

@@ -209,7 +209,11 @@ fn expression_without_places(written: Written) -> Written {
         WrittenKind::Call(name, arguments, filter) => {
             WrittenKind::Call(Spanned::new(name.value, Span::default()), list(arguments), filter.map(boxed))
         }
-        kind => kind,
+        kind @ (WrittenKind::Number(_)
+        | WrittenKind::Text(_)
+        | WrittenKind::Duration(_)
+        | WrittenKind::Boolean(_)
+        | WrittenKind::Name(_)) => kind,
     };
     Written { kind, span: Span::default() }
 }

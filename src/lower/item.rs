@@ -14,6 +14,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// The most values of one item after lists are filled in.
 const MAX_VALUES: usize = 200_000;
+/// The most modifiers of one item that rewrite a text: each may make it longer and several texts of it.
+const MAX_REWRITES: usize = 4;
 /// The most bytes that lists may make of one text.
 const MAX_EXPANDED_BYTES: usize = 16 << 20;
 
@@ -28,8 +30,14 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, block: &ItemBlock) -> Optio
     let mut good = true;
     for value in &values {
         match plan.tests(lowering, value, field.is_none(), block.span) {
-            Some(tests) => groups.push(tests),
+            Some(tests) => {
+                lowering.filled += if plan.rewrites.is_empty() { 0 } else { weight(&tests) };
+                groups.push(tests);
+            }
             None => good = false,
+        }
+        if lowering.filled > super::MAX_TESTS {
+            return too_many_values(lowering, value.span);
         }
     }
     if !good {
@@ -132,8 +140,15 @@ fn texts(lowering: &mut Lowering<'_, '_>, name: &str, values: Vec<Value>, span: 
     texts
 }
 
+/// How much memory rewritten texts take, in tests with a short text.
+fn weight(tests: &[ValueTest]) -> usize {
+    let literal = |segment: &Segment| if let Segment::Literal(text) = segment { text.len() / 64 } else { 0 };
+    let text = |test: &ValueTest| if let ValueTest::Text(pattern) = test { pattern.segments.iter().map(literal).sum() } else { 0 };
+    tests.iter().map(|test| 1 + text(test)).sum()
+}
+
 fn too_many_values<T>(lowering: &mut Lowering<'_, '_>, span: Span) -> Option<T> {
-    let message = format!("the lists make more than {MAX_VALUES} values, or more text than is sensible");
+    let message = format!("lists and modifiers make more than {MAX_VALUES} values, or more text than is sensible");
     lowering.diagnostics.push(Diagnostic::error(E0208, span, message));
     None
 }
@@ -237,6 +252,9 @@ impl Plan {
             | Modifier::Wide => {
                 if self.kind != TestKind::Value || self.relation.is_some() && modifier != Modifier::Windash {
                     return Err(format!("`{name}` must come before the modifiers that compare"));
+                }
+                if self.rewrites.len() == MAX_REWRITES {
+                    return Err(format!("more than {MAX_REWRITES} modifiers that rewrite a text, such as `{name}`, make it too long"));
                 }
                 self.rewrites.push(modifier);
             }
