@@ -70,8 +70,10 @@ fn check_target(world: &World, source: &Source, detections: [&Detection; 2], tar
             check_problem(source, &build::place_at_title(problem.clone(), detections[0]));
         }
     }
-    if let (Target::Sigma, Some(text)) = (target, artefact(&outcome)) {
-        check_sigma(world, detections[0], text);
+    match (target, artefact(&outcome)) {
+        (Target::Sigma, Some(text)) => check_sigma(world, detections[0], text),
+        (Target::Aql | Target::Spl | Target::Kql, Some(text)) => check_conditions(text),
+        (_, None) => {}
     }
     outcome
 }
@@ -80,6 +82,15 @@ fn artefact(outcome: &Outcome) -> Option<&str> {
     match outcome {
         Outcome::Built(artefact) | Outcome::NotAccepted(artefact, _) => Some(&artefact.text),
         Outcome::Skipped(_) | Outcome::Refused(_) => None,
+    }
+}
+
+/// No `where` stands without a condition. (A text in a query holds no line break.)
+fn check_conditions(query: &str) {
+    let lines: Vec<&str> = query.lines().map(str::trim).collect();
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.ends_with("| where") || **line == "WHERE") {
+        let next = lines.get(index + 1);
+        assert!(next.is_some_and(|next| !next.starts_with('|')), "`{line}` has no condition\n{query}");
     }
 }
 

@@ -12,7 +12,7 @@ use cognate::condition;
 use cognate::diagnostic::Diagnostics;
 use cognate::expression;
 use cognate::frontend::list_values;
-use cognate::logsource::{self, Field, FieldType};
+use cognate::logsource::{self, Field, FieldType, LogSource};
 use cognate::place::ScalarText;
 use cognate::site::Site;
 use cognate::source::{Source, Span};
@@ -133,6 +133,26 @@ pub fn spec(bytes: &[u8]) {
     check_compiles(World::shared(), &source(bytes));
 }
 
+/// The specs that inputs are put into compile by themselves: otherwise a target would look at their errors only.
+pub fn check_own_specs() {
+    let world = World::shared();
+    let compiles = |world: &World, source: &Source| {
+        let (detection, problems) = world.understand(source);
+        assert!(detection.is_some(), "{problems:?}\n{}", source.text);
+    };
+    compiles(world, &with_condition("selection"));
+    compiles(world, &with_expressions(""));
+    for spec in [world::PLAIN, world::COUNTED] {
+        compiles(world, &Source::new("spec.yml", spec));
+    }
+    for (source, file) in world.log_sources().read_all() {
+        let described = file.log_source.as_deref().unwrap_or_else(|| panic!("{} has errors", source.path));
+        for spec in specs_of(described) {
+            compiles(world, &spec);
+        }
+    }
+}
+
 /// What parts a spec from its events in an input of [`evaluator`].
 const EVENTS: &str = "\n=== events\n";
 
@@ -155,21 +175,26 @@ pub fn log_source(bytes: &[u8]) {
     check_problems(&source, problems);
     assert_eq!(described.is_some(), good, "a log source or an error");
     let Some(described) = described else { return };
-    let names: Vec<String> = described.fields.iter().map(|field| quoted(&field.name)).collect();
-    let items: String = described.fields.iter().map(|field| item(field)).collect();
+    let world = World::with(Source::new(format!("{}.yml", described.id.stem()), source.text));
+    for spec in specs_of(&described) {
+        check_compiles(&world, &spec);
+    }
+}
+
+/// A spec that asks for all fields of a log source and shows them, and one that counts.
+fn specs_of(described: &LogSource) -> [Source; 2] {
     let part = |key: &str, value: &Option<String>| value.as_ref().map(|value| format!("{key}: {}, ", quoted(value))).unwrap_or_default();
     let id = [part("product", &described.id.product), part("category", &described.id.category), part("service", &described.id.service)];
-    let file = Source::new(format!("{}.yml", described.id.stem()), source.text);
-    let world = World::with(file);
+    let names: Vec<String> = described.fields.iter().map(|field| quoted(&field.name)).collect();
+    let items: String = described.fields.iter().map(|field| item(field)).collect();
     let head = format!("title: T\nlogsource: {{ {} }}\n", id.concat());
     let plain = format!("{head}detection:\n  chosen:\n{items}  condition: chosen\nfields: [{}]\n", names.join(", "));
-    check_compiles(&world, &Source::new("plain.yml", plain));
-    let key = names.first().cloned().unwrap_or_default();
+    let key = described.fields.iter().find(|field| !field.list).map_or("", |field| &field.name);
     let counted = format!(
         "{head}aggregate:\n  group-by: [{{ key: {} }}]\n  window: 1h\n  measures: {{ events: count() }}\n  condition: events > 1\n",
-        quoted(&format!("`{}`", key.trim_matches('"')))
+        quoted(&format!("`{key}`"))
     );
-    check_compiles(&world, &Source::new("counted.yml", counted));
+    [Source::new("plain.yml", plain), Source::new("counted.yml", counted)]
 }
 
 /// An item that asks for any value that the field can have.

@@ -23,7 +23,7 @@ lists: { words: [first, second] }
 detection:
   chosen: { action|contains|expand: '%words%', user: x, timestamp|hour: 3 }
   condition: chosen
-fields: [user, action, address]
+fields: [user, action, source_ip]
 ";
 
 /// The same with an aggregate.
@@ -36,7 +36,7 @@ detection:
 aggregate:
   group-by: [user]
   window: { sliding: 10m }
-  measures: { events: count(), addresses: distinct(address) }
+  measures: { events: count(), addresses: distinct(source_ip) }
   condition: events > limit and addresses > 1
 ";
 

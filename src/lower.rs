@@ -9,7 +9,7 @@ pub mod pattern;
 
 use crate::condition::{Written, name_matches};
 use crate::detection::{Aggregate, Column, Condition, Detection, Exclusion, Formula, Quantity, Schedule, Selection, SelectionBody};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0215, E0306, E0308, W0203, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0212, E0215, E0306, E0308, W0203, did_you_mean};
 use crate::expression::ExpressionKind;
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::source::{Source, Span, Spanned};
@@ -175,7 +175,13 @@ fn fill_lists(spec: &Spec, surroundings: &dyn Surroundings, diagnostics: &mut Di
                 }
             },
         };
-        lists.push(List { name: name.clone(), values: surroundings.adjust_list(spec, &name.value, values) });
+        let values = surroundings.adjust_list(spec, &name.value, values);
+        if values.is_empty() {
+            let message = format!("the site leaves no value in the list `{}`", name.value);
+            diagnostics.push(Diagnostic::error(E0212, name.span, message).help("an empty list would match nothing: leave one value in it"));
+            continue;
+        }
+        lists.push(List { name: name.clone(), values });
     }
     lists
 }
@@ -415,11 +421,11 @@ fn combinations(of: usize, choose: usize) -> usize {
     (0..choose).try_fold(1usize, |product, i| product.checked_mul(of - i).map(|p| p / (i + 1))).unwrap_or(usize::MAX)
 }
 
-/// How many tests of a value a condition holds.
+/// How many tests of a value a condition holds, at least one.
 fn tests(condition: &Condition) -> usize {
     let mut tests = 0;
     condition.predicates(&mut |predicate| tests += predicate.tests.len());
-    tests
+    tests.max(1)
 }
 
 /// How many tests the selections stand for that measures name.
@@ -438,7 +444,9 @@ fn measured_tests(aggregate: &Aggregate, selections: &[Selection]) -> usize {
 
 /// How many tests [`formula_condition`] would write, over the numbers of its selections.
 fn formula_tests(formula: &Formula, sizes: &[usize]) -> usize {
-    let sum = |parts: &[Formula]| parts.iter().fold(0, |sum: usize, part| sum.saturating_add(formula_tests(part, sizes)));
+    // what comes after too many need not be counted
+    let add = |sum: usize, part: &Formula| if sum > MAX_TESTS { sum } else { sum.saturating_add(formula_tests(part, sizes)) };
+    let sum = |parts: &[Formula]| parts.iter().fold(0, add);
     match formula {
         Formula::Everything => 0,
         Formula::Selection(index) => sizes.get(*index).copied().unwrap_or(0),

@@ -59,6 +59,11 @@ macro_rules! tests {
 
 tests! { yaml condition expression spec evaluator log_source site }
 
+#[test]
+fn the_specs_that_inputs_are_put_into_compile() {
+    targets::check_own_specs();
+}
+
 /// A spec with one selection, if need be with an aggregate over it.
 fn spec_with(condition: &str, rest: &str) -> String {
     format!(

@@ -102,17 +102,19 @@ fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
 
 /// Every choice of a value for every placeholder, those of the last one first.
 fn expand_text(lowering: &mut Lowering<'_, '_>, text: &str, span: Span) -> Option<Vec<Value>> {
-    let (mut rest, mut parts, mut made) = (text, Vec::new(), 1usize);
+    let (mut rest, mut parts, mut made, mut length) = (text, Vec::new(), 1usize, text.len());
     while let Some((before, name, after)) = placeholder(rest) {
         let values = lowering.list(name, span)?.to_vec();
         if before.is_empty() && after.is_empty() && parts.is_empty() {
             return Some(values);
         }
+        let values = texts(lowering, name, values, span)?;
         made = made.saturating_mul(values.len());
-        if made > MAX_VALUES || made.saturating_mul(text.len()) > MAX_EXPANDED_BYTES {
+        length += values.iter().map(String::len).max().unwrap_or(0);
+        if made > MAX_VALUES || made.saturating_mul(length) > MAX_EXPANDED_BYTES {
             return too_many_values(lowering, span);
         }
-        parts.push((before, texts(lowering, name, values, span)?));
+        parts.push((before, values));
         rest = after;
     }
     // only the text as written holds placeholders: a list's values are taken as they are
