@@ -9,12 +9,14 @@ mod item;
 pub mod pattern;
 
 use crate::condition::{Written, name_matches};
-use crate::detection::{Column, Condition, Detection, Exclusion, Formula, Quantity, Schedule, Selection, SelectionBody};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0215, E0306, E0308, W0203, did_you_mean};
+use crate::detection::{Aggregate, Column, Condition, Detection, Exclusion, Formula, Quantity, Schedule, Selection, SelectionBody};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0212, E0215, E0306, E0308, W0203, did_you_mean};
+use crate::expression::ExpressionKind;
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::source::{Source, Span, Spanned};
 use crate::spec::{Body, ListBlock, Spec, WindowBlock};
 use crate::yaml::{Number, Value};
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// One hour: the time between two runs of a spec without a schedule.
@@ -23,6 +25,8 @@ const DEFAULT_EVERY: i64 = 3_600_000;
 const DEFAULT_DELAY: i64 = 600_000;
 /// The most combinations that `N of` may stand for.
 const MAX_COMBINATIONS: usize = 5_000;
+/// The most tests of a value that a condition may stand for: a selection counts as often as it is named.
+const MAX_TESTS: usize = 500_000;
 
 /// What a spec is compiled against: log sources, and what a project and a site add.
 pub trait Surroundings {
@@ -76,7 +80,7 @@ pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagn
     let log_source = resolve_log_source(&spec, surroundings, diagnostics);
     let lists = fill_lists(&spec, surroundings, diagnostics);
     let parameters = parameters(&spec, surroundings);
-    let mut lowering = Lowering { spec: &spec, log_source: &log_source, lists: &lists, parameters: &parameters, diagnostics };
+    let mut lowering = Lowering { spec: &spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics };
     let selections = lowering.selections();
     let formula = lowering.formula(&selections);
     let exclusions = exclusions(&mut lowering, surroundings);
@@ -96,6 +100,14 @@ pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagn
         None => None,
     };
     let (formula, selections) = (formula?, selections?);
+    if let Some(aggregate) = &aggregate
+        && measured_tests(aggregate, &selections) > MAX_TESTS
+    {
+        let message = format!("the measures stand for more than {MAX_TESTS} tests of a value");
+        let error = Diagnostic::error(E0206, aggregate.span, message);
+        diagnostics.push(error.help("a selection counts as often as the measures name it: name it less often, or split the spec"));
+        return None;
+    }
     let detection = Detection {
         log_source: log_source.clone(),
         selections,
@@ -123,12 +135,20 @@ struct List {
     values: Vec<Value>,
 }
 
+/// The names of the selections, in order and with their indexes.
+struct Names<'a> {
+    list: &'a [(&'a str, usize)],
+    places: &'a FxHashMap<&'a str, usize>,
+}
+
 /// What lowering needs to know everywhere.
 struct Lowering<'a, 'd> {
     spec: &'a Spec,
     log_source: &'a Arc<LogSource>,
     lists: &'a [List],
     parameters: &'a [(Spanned<String>, Number)],
+    /// How many values lists and modifiers have made so far.
+    filled: usize,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -163,7 +183,13 @@ fn fill_lists(spec: &Spec, surroundings: &dyn Surroundings, diagnostics: &mut Di
                 }
             },
         };
-        lists.push(List { name: name.clone(), values: surroundings.adjust_list(spec, &name.value, values) });
+        let values = surroundings.adjust_list(spec, &name.value, values);
+        if values.is_empty() {
+            let message = format!("the site leaves no value in the list `{}`", name.value);
+            diagnostics.push(Diagnostic::error(E0212, name.span, message).help("an empty list would match nothing: leave one value in it"));
+            continue;
+        }
+        lists.push(List { name: name.clone(), values });
     }
     lists
 }
@@ -234,21 +260,37 @@ impl Lowering<'_, '_> {
             Some(selections) => selections.iter().enumerate().map(|(index, selection)| (selection.name.as_str(), index)).collect(),
             None => block.selections.iter().enumerate().map(|(index, (name, _))| (name.value.as_str(), index)).collect(),
         };
-        let parts: Vec<_> = block.conditions.iter().map(|written| self.resolve(written, &names)).collect();
+        // the first of two selections with one name counts
+        let places: FxHashMap<&str, usize> = names.iter().rev().copied().collect();
+        let known = Names { list: &names, places: &places };
+        let parts: Vec<_> = block.conditions.iter().map(|written| self.resolve(written, &known)).collect();
         let mut parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
-        match parts.len() {
+        let formula = match parts.len() {
             0 => None,
             1 => parts.pop(),
             _ => Some(Formula::Or(parts)),
-        }
+        };
+        self.small_enough(formula?, selections.as_deref().unwrap_or_default())
     }
 
-    fn resolve(&mut self, written: &Written, names: &[(&str, usize)]) -> Option<Formula> {
+    /// A formula unless it stands for so many tests that it would not fit into memory.
+    fn small_enough(&mut self, formula: Formula, selections: &[Selection]) -> Option<Formula> {
+        let sizes: Vec<usize> = selections.iter().map(|selection| tests(&selection.condition)).collect();
+        if formula_tests(&formula, &sizes) <= MAX_TESTS {
+            return Some(formula);
+        }
+        let message = format!("the condition stands for more than {MAX_TESTS} tests of a value");
+        let error = Diagnostic::error(E0206, self.spec.detection.span, message);
+        self.diagnostics.push(error.help("a selection counts as often as the condition names it: name it once, or split the spec"));
+        None
+    }
+
+    fn resolve(&mut self, written: &Written, names: &Names<'_>) -> Option<Formula> {
         match written {
-            Written::Name(name) => match names.iter().find(|(known, _)| *known == name.value) {
-                Some((_, index)) => Some(Formula::Selection(*index)),
+            Written::Name(name) => match names.places.get(name.value.as_str()) {
+                Some(index) => Some(Formula::Selection(*index)),
                 None => {
-                    let help = did_you_mean(&name.value, names.iter().map(|(known, _)| *known));
+                    let help = did_you_mean(&name.value, names.list.iter().map(|(known, _)| *known));
                     let message = format!("there is no selection `{}`", name.value);
                     self.diagnostics.push(Diagnostic::error(E0204, name.span, message).maybe_help(help));
                     None
@@ -257,11 +299,11 @@ impl Lowering<'_, '_> {
             Written::Not(inner) => Some(Formula::Not(Box::new(self.resolve(inner, names)?))),
             Written::And(parts) => Some(Formula::And(self.resolve_all(parts, names)?)),
             Written::Or(parts) => Some(Formula::Or(self.resolve_all(parts, names)?)),
-            Written::Quantified(count, pattern) => self.quantified(*count, pattern, names),
+            Written::Quantified(count, pattern) => self.quantified(*count, pattern, names.list),
         }
     }
 
-    fn resolve_all(&mut self, parts: &[Written], names: &[(&str, usize)]) -> Option<Vec<Formula>> {
+    fn resolve_all(&mut self, parts: &[Written], names: &Names<'_>) -> Option<Vec<Formula>> {
         let parts: Vec<_> = parts.iter().map(|part| self.resolve(part, names)).collect();
         parts.into_iter().collect()
     }
@@ -292,14 +334,16 @@ impl Lowering<'_, '_> {
 
     fn columns(&mut self) -> Vec<Column> {
         let mut columns: Vec<Column> = Vec::new();
+        let mut places: FxHashMap<String, usize> = FxHashMap::default();
         for field in &self.spec.fields {
             let Some(found) = self.field(&field.value, field.span) else { continue };
             let name = column_name(&field.value);
-            if let Some(other) = columns.iter().find(|column| column.name == name) {
+            if let Some(other) = places.get(&name).map(|place| &columns[*place]) {
                 let message = format!("`{}` makes a second column `{name}`", field.value);
                 self.diagnostics.push(Diagnostic::error(E0306, field.span, message).label(other.span, "the first one"));
                 continue;
             }
+            places.insert(name.clone(), columns.len());
             columns.push(Column { name, field: found, span: field.span });
         }
         columns
@@ -383,6 +427,56 @@ pub fn duration_text(milliseconds: i64) -> String {
 fn combinations(of: usize, choose: usize) -> usize {
     let choose = choose.min(of - choose);
     (0..choose).try_fold(1usize, |product, i| product.checked_mul(of - i).map(|p| p / (i + 1))).unwrap_or(usize::MAX)
+}
+
+/// How many tests of a value a condition holds, at least one.
+fn tests(condition: &Condition) -> usize {
+    let mut tests = 0;
+    condition.predicates(&mut |predicate| tests += predicate.tests.len());
+    tests.max(1)
+}
+
+/// How many tests the selections stand for that measures name.
+fn measured_tests(aggregate: &Aggregate, selections: &[Selection]) -> usize {
+    let sizes: Vec<usize> = selections.iter().map(|selection| tests(&selection.condition)).collect();
+    let mut sum = 0usize;
+    for filter in aggregate.measures.iter().filter_map(|measure| measure.filter.as_ref()) {
+        filter.visit(&mut |part| {
+            if let ExpressionKind::Selection(index) = part.kind {
+                sum = sum.saturating_add(sizes[index]);
+            }
+        });
+    }
+    sum
+}
+
+/// How many tests [`formula_condition`] would write, over the numbers of its selections.
+fn formula_tests(formula: &Formula, sizes: &[usize]) -> usize {
+    // what comes after too many need not be counted
+    let add = |sum: usize, part: &Formula| if sum > MAX_TESTS { sum } else { sum.saturating_add(formula_tests(part, sizes)) };
+    let sum = |parts: &[Formula]| parts.iter().fold(0, add);
+    match formula {
+        Formula::Everything => 0,
+        Formula::Selection(index) => sizes.get(*index).copied().unwrap_or(0),
+        Formula::Not(inner) => formula_tests(inner, sizes),
+        Formula::And(parts) | Formula::Or(parts) => sum(parts),
+        Formula::Quantified { count, selections, .. } => {
+            let sizes: Vec<usize> = selections.iter().map(|index| sizes.get(*index).copied().unwrap_or(0)).collect();
+            match count {
+                Quantity::All => sizes.iter().sum(),
+                Quantity::AtLeast(count) => at_least_tests(*count, &sizes),
+            }
+        }
+    }
+}
+
+/// How many tests [`at_least`] would write.
+fn at_least_tests(count: usize, sizes: &[usize]) -> usize {
+    match count {
+        0 => 0,
+        _ if count == 1 || count == sizes.len() => sizes.iter().sum(),
+        _ => sizes[0] + at_least_tests(count - 1, &sizes[1..]) + at_least_tests(count, &sizes[1..]),
+    }
 }
 
 /// What a formula means over the conditions of its selections.

@@ -14,6 +14,8 @@ pub const MAX_BYTES: usize = 4 << 20;
 pub const MAX_DEPTH: usize = 64;
 /// How many nodes aliases may add to one file.
 const MAX_ALIAS_NODES: usize = 10_000;
+/// So many bytes of a text count as one more node.
+const BYTES_PER_NODE: usize = 128;
 
 /// A YAML node and where it stands.
 #[derive(Debug, Clone)]
@@ -304,7 +306,7 @@ impl<'a> Builder<'a, '_> {
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Option<Node<'a>> {
         if depth > MAX_DEPTH {
-            return self.fail(E0005, span, format!("lists and maps are nested more than {MAX_DEPTH} deep"), None);
+            return self.too_deep(span);
         }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -314,12 +316,11 @@ impl<'a> Builder<'a, '_> {
                 {
                     return self.fail(E0006, span, "YAML tags have no meaning in a spec".into(), Some("remove the tag"));
                 }
-                let node = Node { kind: Kind::Scalar { text, plain }, span };
-                Some(self.remember(anchor, node, 1))
+                Some(self.remember(anchor, Node { kind: Kind::Scalar { text, plain }, span }))
             }
             Event::SequenceStart(_, anchor, _) => self.list(anchor, span, depth),
             Event::MappingStart(_, anchor, _) => self.map(anchor, span, depth),
-            Event::Alias(anchor) => self.alias(anchor, span),
+            Event::Alias(anchor) => self.alias(anchor, span, depth),
             Event::StreamStart
             | Event::StreamEnd
             | Event::DocumentStart(..)
@@ -332,22 +333,31 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    fn remember(&mut self, anchor: usize, node: Node<'a>, size: usize) -> Node<'a> {
+    fn remember(&mut self, anchor: usize, node: Node<'a>) -> Node<'a> {
         if anchor != 0 {
+            let size = count(&node);
             self.anchors.insert(anchor, (node.clone(), size));
         }
         node
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Option<Node<'a>> {
+    fn alias(&mut self, anchor: usize, span: Span, depth: usize) -> Option<Node<'a>> {
         let Some((node, size)) = self.anchors.get(&anchor) else {
             return self.fail(E0006, span, "an alias inside of its own anchor".into(), Some("write the value out"));
         };
         self.added += size;
         if self.added > MAX_ALIAS_NODES {
-            return self.fail(E0005, span, format!("aliases repeat more than {MAX_ALIAS_NODES} values"), Some("write the values out"));
+            let message = format!("aliases repeat more than {MAX_ALIAS_NODES} values (a long text counts as several)");
+            return self.fail(E0005, span, message, Some("write the values out"));
+        }
+        if depth + height(node) > MAX_DEPTH {
+            return self.too_deep(span);
         }
         Some(node.clone())
+    }
+
+    fn too_deep<T>(&mut self, span: Span) -> Option<T> {
+        self.fail(E0005, span, format!("lists and maps are nested more than {MAX_DEPTH} deep"), None)
     }
 
     fn list(&mut self, anchor: usize, start: Span, depth: usize) -> Option<Node<'a>> {
@@ -361,8 +371,7 @@ impl<'a> Builder<'a, '_> {
             whole = whole.to(item.span);
             items.push(item);
         }
-        let size = 1 + items.iter().map(count).sum::<usize>() * usize::from(anchor != 0);
-        Some(self.remember(anchor, Node { kind: Kind::List(items), span: whole }, size))
+        Some(self.remember(anchor, Node { kind: Kind::List(items), span: whole }))
     }
 
     fn map(&mut self, anchor: usize, start: Span, depth: usize) -> Option<Node<'a>> {
@@ -395,8 +404,7 @@ impl<'a> Builder<'a, '_> {
             whole = whole.to(span).to(value.span);
             entries.push(Entry { key: Spanned::new(text, span), value });
         }
-        let size = 1 + entries.iter().map(|e| 1 + count(&e.value)).sum::<usize>() * usize::from(anchor != 0);
-        Some(self.remember(anchor, Node { kind: Kind::Map(entries), span: whole }, size))
+        Some(self.remember(anchor, Node { kind: Kind::Map(entries), span: whole }))
     }
 
     /// A flow collection ends with its bracket, a block collection with its last child.
@@ -408,10 +416,20 @@ impl<'a> Builder<'a, '_> {
     }
 }
 
+/// How many lists and maps stand in each other below a node.
+fn height(node: &Node<'_>) -> usize {
+    match &node.kind {
+        Kind::Scalar { .. } => 0,
+        Kind::List(items) => 1 + items.iter().map(height).max().unwrap_or(0),
+        Kind::Map(entries) => 1 + entries.iter().map(|e| height(&e.value)).max().unwrap_or(0),
+    }
+}
+
+/// How much a node adds where an alias repeats it.
 fn count(node: &Node<'_>) -> usize {
     match &node.kind {
-        Kind::Scalar { .. } => 1,
+        Kind::Scalar { text, .. } => 1 + text.len() / BYTES_PER_NODE,
         Kind::List(items) => 1 + items.iter().map(count).sum::<usize>(),
-        Kind::Map(entries) => 1 + entries.iter().map(|e| 1 + count(&e.value)).sum::<usize>(),
+        Kind::Map(entries) => entries.iter().fold(1, |size, e| size + 1 + e.key.value.len() / BYTES_PER_NODE + count(&e.value)),
     }
 }

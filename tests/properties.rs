@@ -3,9 +3,13 @@
 mod common;
 
 use cognate::build::{Acceptance, Outcome, build};
-use cognate::detection::{Detection, Formula};
+use cognate::condition;
+use cognate::detection::{Detection, Formula, Quantity};
+use cognate::expression::parse::{Written, WrittenKind, parse};
+use cognate::expression::{Arithmetic, Relational};
+use cognate::place::ScalarText;
 use cognate::report::Format;
-use cognate::source::Source;
+use cognate::source::{Source, Span, Spanned};
 use cognate::target::sigma::formula_text;
 use cognate::target::{Options, Target};
 use cognate::template::Templates;
@@ -51,6 +55,178 @@ fn a_condition_that_is_written_again_is_the_same() {
         let text = formula_text(&formula, &detection.selections);
         let (again, _) = understood(&text);
         assert_eq!(formula, again, "\n{condition}\n{text}");
+    }
+}
+
+/// A condition as a tree, and as text with the parentheses that the tree needs and a few more.
+fn drawn_condition(random: &mut Random, depth: usize) -> (condition::Written, String) {
+    const QUANTITIES: [(Quantity, &str); 4] =
+        [(Quantity::All, "all"), (Quantity::AtLeast(1), "1"), (Quantity::AtLeast(1), "any"), (Quantity::AtLeast(12), "12")];
+    const PATTERNS: [&str; 6] = ["them", "filter_*", "*", "*_main", "s*n*", "selection"];
+    let name = |text: &str| Spanned::new(text.to_owned(), Span::default());
+    let operand = |random: &mut Random, inside: &str| {
+        let (tree, text) = drawn_condition(random, depth - 1);
+        let weaker = match (&tree, inside) {
+            (condition::Written::Or(_), _) | (condition::Written::And(_), "and" | "not") => true,
+            _ => random.below(6) == 0,
+        };
+        (tree, if weaker { format!("({text})") } else { text })
+    };
+    let several = |random: &mut Random, word: &str| {
+        let (trees, texts): (Vec<_>, Vec<_>) = (0..2 + random.below(3)).map(|_| operand(random, word)).unzip();
+        (trees, texts.join(&format!(" {word} ")))
+    };
+    match random.below(if depth == 0 { 2 } else { 7 }) {
+        0 => {
+            let word = NAMES[random.below(NAMES.len())];
+            (condition::Written::Name(name(word)), word.to_owned())
+        }
+        1 => {
+            let ((quantity, word), pattern) = (QUANTITIES[random.below(QUANTITIES.len())], PATTERNS[random.below(PATTERNS.len())]);
+            (condition::Written::Quantified(quantity, name(pattern)), format!("{word} of {pattern}"))
+        }
+        2 | 3 => {
+            let (trees, text) = several(random, "and");
+            (condition::Written::And(trees), text)
+        }
+        4 | 5 => {
+            let (trees, text) = several(random, "or");
+            (condition::Written::Or(trees), text)
+        }
+        _ => {
+            let (tree, text) = operand(random, "not");
+            (condition::Written::Not(Box::new(tree)), format!("not {text}"))
+        }
+    }
+}
+
+/// The same condition without places.
+fn condition_without_places(written: condition::Written) -> condition::Written {
+    use condition::Written;
+    let list = |parts: Vec<Written>| parts.into_iter().map(condition_without_places).collect();
+    match written {
+        Written::Name(name) => Written::Name(Spanned::new(name.value, Span::default())),
+        Written::Not(inner) => Written::Not(Box::new(condition_without_places(*inner))),
+        Written::And(parts) => Written::And(list(parts)),
+        Written::Or(parts) => Written::Or(list(parts)),
+        Written::Quantified(quantity, pattern) => Written::Quantified(quantity, Spanned::new(pattern.value, Span::default())),
+    }
+}
+
+#[test]
+fn a_condition_is_read_as_the_tree_that_was_written() {
+    let mut random = Random::new(4);
+    for _ in 0..20_000 {
+        let (tree, text) = drawn_condition(&mut random, 4);
+        let source = Source::new("condition", text.as_str());
+        let read = condition::parse(&ScalarText::new(&source, Span::new(0, text.len()), &text));
+        let read = read.unwrap_or_else(|problem| panic!("{text}\n{problem:?}"));
+        assert_eq!(condition_without_places(read), tree, "{text}");
+    }
+}
+
+/// An expression as a tree, as text, and how closely its outermost parts are bound: from 0 for `or` over `and`, `not`,
+/// a comparison, a sum, a product and a negative to 7 for what stands alone.
+fn drawn_expression(random: &mut Random, depth: usize) -> (WrittenKind, String, usize) {
+    let span = Span::default();
+    let written = |kind: WrittenKind| Written { kind, span };
+    let operand = |random: &mut Random, least: usize| {
+        let (tree, text, binding) = drawn_expression(random, depth - 1);
+        (written(tree), if binding < least || random.below(6) == 0 { format!("({text})") } else { text })
+    };
+    let several = |random: &mut Random, word: &str, least: usize| {
+        let (trees, texts): (Vec<_>, Vec<_>) = (0..2 + random.below(2)).map(|_| operand(random, least)).unzip();
+        (trees, texts.join(&format!(" {word} ")))
+    };
+    let arithmetic = |random: &mut Random, operator: Arithmetic, binding: usize| {
+        let (left, a) = operand(random, binding);
+        let (right, b) = operand(random, binding + 1);
+        (WrittenKind::Arithmetic(operator, Box::new(left), Box::new(right)), format!("{a} {} {b}", operator.symbol()), binding)
+    };
+    match random.below(if depth == 0 { 5 } else { 13 }) {
+        0 => (WrittenKind::Number(1.5), "1.5".into(), 7),
+        1 => (WrittenKind::Duration(300_000), "5m".into(), 7),
+        2 => (WrittenKind::Text("it's".into()), "'it''s'".into(), 7),
+        3 => (WrittenKind::Boolean(true), "true".into(), 7),
+        4 => (WrittenKind::Name("my or field".into()), "`my or field`".into(), 7),
+        5 => {
+            let (trees, text) = several(random, "or", 1);
+            (WrittenKind::Or(trees), text, 0)
+        }
+        6 => {
+            let (trees, text) = several(random, "and", 2);
+            (WrittenKind::And(trees), text, 1)
+        }
+        7 => {
+            let (tree, text) = operand(random, 2);
+            (WrittenKind::Not(Box::new(tree)), format!("not {text}"), 2)
+        }
+        8 => {
+            const RELATIONS: [Relational; 6] = [
+                Relational::Equal,
+                Relational::NotEqual,
+                Relational::Less,
+                Relational::LessOrEqual,
+                Relational::Greater,
+                Relational::GreaterOrEqual,
+            ];
+            let (relation, (left, a), (right, b)) = (RELATIONS[random.below(6)], operand(random, 4), operand(random, 4));
+            (WrittenKind::Compare(relation, Box::new(left), Box::new(right)), format!("{a} {} {b}", relation.symbol()), 3)
+        }
+        9 => {
+            let operator = [Arithmetic::Add, Arithmetic::Subtract][random.below(2)];
+            arithmetic(random, operator, 4)
+        }
+        10 => {
+            let operator = [Arithmetic::Multiply, Arithmetic::Divide][random.below(2)];
+            arithmetic(random, operator, 5)
+        }
+        11 => {
+            let (tree, text) = operand(random, 6);
+            (WrittenKind::Negate(Box::new(tree)), format!("- {text}"), 6)
+        }
+        _ => {
+            let (arguments, texts): (Vec<_>, Vec<_>) = (0..random.below(3)).map(|_| operand(random, 0)).unzip();
+            let filter = (random.below(2) == 0).then(|| operand(random, 0));
+            let text =
+                format!("call({}{})", texts.join(", "), filter.as_ref().map(|(_, text)| format!(" where {text}")).unwrap_or_default());
+            (WrittenKind::Call(Spanned::new("call".into(), span), arguments, filter.map(|(tree, _)| Box::new(tree))), text, 7)
+        }
+    }
+}
+
+/// The same expression without places.
+fn expression_without_places(written: Written) -> Written {
+    let list = |parts: Vec<Written>| parts.into_iter().map(expression_without_places).collect();
+    let boxed = |part: Box<Written>| Box::new(expression_without_places(*part));
+    let kind = match written.kind {
+        WrittenKind::Negate(inner) => WrittenKind::Negate(boxed(inner)),
+        WrittenKind::Not(inner) => WrittenKind::Not(boxed(inner)),
+        WrittenKind::Arithmetic(operator, left, right) => WrittenKind::Arithmetic(operator, boxed(left), boxed(right)),
+        WrittenKind::Compare(relation, left, right) => WrittenKind::Compare(relation, boxed(left), boxed(right)),
+        WrittenKind::And(parts) => WrittenKind::And(list(parts)),
+        WrittenKind::Or(parts) => WrittenKind::Or(list(parts)),
+        WrittenKind::Call(name, arguments, filter) => {
+            WrittenKind::Call(Spanned::new(name.value, Span::default()), list(arguments), filter.map(boxed))
+        }
+        kind @ (WrittenKind::Number(_)
+        | WrittenKind::Text(_)
+        | WrittenKind::Duration(_)
+        | WrittenKind::Boolean(_)
+        | WrittenKind::Name(_)) => kind,
+    };
+    Written { kind, span: Span::default() }
+}
+
+#[test]
+fn an_expression_is_read_as_the_tree_that_was_written() {
+    let mut random = Random::new(5);
+    for _ in 0..20_000 {
+        let (tree, text, _) = drawn_expression(&mut random, 4);
+        let source = Source::new("expression", text.as_str());
+        let read = parse(&ScalarText::new(&source, Span::new(0, text.len()), &text));
+        let read = read.unwrap_or_else(|problem| panic!("{text}\n{problem:?}"));
+        assert_eq!(expression_without_places(read).kind, tree, "{text}");
     }
 }
 

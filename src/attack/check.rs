@@ -9,6 +9,9 @@ const ATTACK: &str = "attack";
 const FORMS: &str =
     "after `attack.` stands a tactic (`initial-access`), a technique (`t1059.001`), a group (`g0007`) or software (`s0002`)";
 
+/// For so many unknown tags of a spec something close is looked for, which means to compare with all names of ATT&CK.
+const MOST_HELPED: usize = 50;
+
 /// What an `attack.` tag names.
 enum Kind {
     Technique(Technique),
@@ -30,7 +33,8 @@ struct Tag {
 
 /// Checks the form of all tags, and that those of the namespace `attack` name something that ATT&CK still has.
 pub fn check_tags(tags: &[Spanned<String>], diagnostics: &mut Diagnostics) {
-    let known: Vec<Tag> = tags.iter().filter_map(|tag| read(tag, diagnostics)).collect();
+    let mut helped = MOST_HELPED;
+    let known: Vec<Tag> = tags.iter().filter_map(|tag| read(tag, &mut helped, diagnostics)).collect();
     for tag in &known {
         match &tag.kind {
             Kind::Technique(technique) => {
@@ -97,7 +101,7 @@ fn attack_name(tag: &str) -> Option<&str> {
     tag.split_once('.').filter(|(namespace, _)| namespace.eq_ignore_ascii_case(ATTACK)).map(|(_, name)| name)
 }
 
-fn read(tag: &Spanned<String>, diagnostics: &mut Diagnostics) -> Option<Tag> {
+fn read(tag: &Spanned<String>, helped: &mut usize, diagnostics: &mut Diagnostics) -> Option<Tag> {
     let (text, span) = (tag.value.as_str(), tag.span);
     if !has_tag_form(text) {
         diagnostics.push(Diagnostic::error(E0109, span, format!("`{text}` is not a tag")).help(form_help(text)));
@@ -108,7 +112,9 @@ fn read(tag: &Spanned<String>, diagnostics: &mut Diagnostics) -> Option<Tag> {
     };
     let name = name.to_ascii_lowercase();
     let Some(kind) = read_name(&name) else {
-        diagnostics.push(unknown(&name, span));
+        let looks = *helped > 0;
+        *helped = helped.saturating_sub(1);
+        diagnostics.push(if looks { unknown(&name, span) } else { Diagnostic::error(E0501, span, format!("ATT&CK has no `{name}`")) });
         return None;
     };
     if let Some(unusual) = unusual_spelling(text, &name, &kind, span) {

@@ -12,7 +12,7 @@ use crate::detection::{
 use crate::logsource::{Field, LogSource};
 use fancy_regex::Regex;
 use ipnet::IpNet;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -50,7 +50,7 @@ enum Test {
     Boolean(bool),
     Absent,
     Present,
-    Regex(Regex),
+    Regex(Arc<Regex>),
     Network(IpNet),
     Compare(Comparison, f64),
     Field(FieldTest),
@@ -60,7 +60,7 @@ enum Test {
 impl Matcher {
     /// Makes a condition ready; fails on a regular expression that the engine does not take.
     pub fn new(condition: &Condition, log_source: &LogSource) -> Result<Self, Problem> {
-        Ok(Self { node: node(condition, log_source)? })
+        Ok(Self { node: node(condition, log_source, &mut Regexes::default())? })
     }
 
     /// Whether the condition holds of an event.
@@ -69,18 +69,21 @@ impl Matcher {
     }
 }
 
-fn node(condition: &Condition, log_source: &LogSource) -> Result<Node, Problem> {
-    let nodes = |parts: &[Condition]| parts.iter().map(|part| node(part, log_source)).collect::<Result<Vec<_>, _>>();
+/// Regular expressions as written with their flags, compiled: a condition may name a selection many times.
+type Regexes = FxHashMap<String, Arc<Regex>>;
+
+fn node(condition: &Condition, log_source: &LogSource, regexes: &mut Regexes) -> Result<Node, Problem> {
+    let mut nodes = |parts: &[Condition]| parts.iter().map(|part| node(part, log_source, regexes)).collect::<Result<Vec<_>, _>>();
     Ok(match condition {
         Condition::All(parts) => Node::All(nodes(parts)?),
         Condition::Any(parts) => Node::Any(nodes(parts)?),
-        Condition::Not(inner) => Node::Not(Box::new(node(inner, log_source)?)),
-        Condition::Match(predicate) => predicate_node(predicate, log_source)?,
+        Condition::Not(inner) => Node::Not(Box::new(node(inner, log_source, regexes)?)),
+        Condition::Match(predicate) => predicate_node(predicate, log_source, regexes)?,
     })
 }
 
-fn predicate_node(predicate: &Predicate, log_source: &LogSource) -> Result<Node, Problem> {
-    let tests = tests(predicate)?;
+fn predicate_node(predicate: &Predicate, log_source: &LogSource, regexes: &mut Regexes) -> Result<Node, Problem> {
+    let tests = tests(predicate, regexes)?;
     Ok(match &predicate.subject {
         Subject::Field(field) if field.name == log_source.time.name => Node::Time(field.clone(), tests),
         Subject::Field(field) => Node::Field(field.clone(), tests),
@@ -89,7 +92,7 @@ fn predicate_node(predicate: &Predicate, log_source: &LogSource) -> Result<Node,
 }
 
 /// The tests, with all whole texts that ignore case in one set.
-fn tests(predicate: &Predicate) -> Result<Vec<Test>, Problem> {
+fn tests(predicate: &Predicate, regexes: &mut Regexes) -> Result<Vec<Test>, Problem> {
     let mut texts = FxHashSet::default();
     let mut tests = Vec::new();
     for written in &predicate.tests {
@@ -102,7 +105,7 @@ fn tests(predicate: &Predicate) -> Result<Vec<Test>, Problem> {
             ValueTest::Boolean(value) => tests.push(Test::Boolean(*value)),
             ValueTest::Absent => tests.push(Test::Absent),
             ValueTest::Present => tests.push(Test::Present),
-            ValueTest::Regex(regex) => tests.push(Test::Regex(compile(regex, predicate)?)),
+            ValueTest::Regex(regex) => tests.push(Test::Regex(compile(regex, predicate, regexes)?)),
             ValueTest::Network(network) => tests.push(Test::Network(*network)),
             ValueTest::Compare(comparison, number) => tests.push(Test::Compare(*comparison, number.value)),
             ValueTest::Field(test) => tests.push(Test::Field(test.clone())),
@@ -122,8 +125,15 @@ fn whole_text(pattern: &TextPattern) -> Option<&str> {
     }
 }
 
-fn compile(regex: &RegexTest, predicate: &Predicate) -> Result<Regex, Problem> {
-    Regex::new(&format!("{}{}", regex.flags(), regex.pattern)).map_err(|error| problem::pattern(&regex.pattern, predicate.span, &error))
+fn compile(regex: &RegexTest, predicate: &Predicate, regexes: &mut Regexes) -> Result<Arc<Regex>, Problem> {
+    let whole = format!("{}{}", regex.flags(), regex.pattern);
+    if let Some(known) = regexes.get(&whole) {
+        return Ok(known.clone());
+    }
+    let compiled = Regex::new(&whole).map_err(|error| problem::pattern(&regex.pattern, predicate.span, &error))?;
+    let compiled = Arc::new(compiled);
+    regexes.insert(whole, compiled.clone());
+    Ok(compiled)
 }
 
 impl Node {

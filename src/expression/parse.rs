@@ -14,6 +14,11 @@ use crate::source::{Span, Spanned};
 
 /// The deepest nesting.
 const MAX_DEPTH: usize = 100;
+/// The most `+`, `-`, `*` and `/` between two operands: each makes the tree one deeper.
+const MAX_OPERATORS: usize = 200;
+
+/// A hundred years in milliseconds: so long that nobody needs more, so short that many of them can be added up.
+const LONGEST_DURATION: i64 = 36_525 * 86_400_000;
 
 /// An expression as written.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +63,7 @@ enum Token {
 pub fn parse(scalar: &ScalarText<'_>) -> Result<Written, Diagnostic> {
     let tokens = Lexer { scalar, at: 0 }.tokens()?;
     let end = scalar.text().trim_end().len();
-    let mut parser = Parser { tokens, next: 0, depth: 0, end: scalar.span(end..end) };
+    let mut parser = Parser { tokens, next: 0, depth: 0, operators: 0, end: scalar.span(end..end) };
     let tree = parser.either()?;
     if parser.next < parser.tokens.len() { Err(parser.unexpected("an operator or the end")) } else { Ok(tree) }
 }
@@ -86,7 +91,7 @@ pub fn duration(text: &str) -> Option<i64> {
             (value.fract() == 0.0 && value < 1e15).then_some(value as i64)
         }
     }
-    .filter(|milliseconds| *milliseconds <= 3_652_500 * 86_400_000)
+    .filter(|milliseconds| *milliseconds <= LONGEST_DURATION)
 }
 
 struct Lexer<'a, 's> {
@@ -184,6 +189,7 @@ struct Parser {
     tokens: Vec<(Token, Span)>,
     next: usize,
     depth: usize,
+    operators: usize,
     end: Span,
 }
 
@@ -253,6 +259,15 @@ impl Parser {
         Ok(())
     }
 
+    fn one_more_operator(&mut self) -> Result<(), Diagnostic> {
+        self.operators += 1;
+        if self.operators > MAX_OPERATORS {
+            let message = format!("the expression has more than {MAX_OPERATORS} of `+`, `-`, `*` and `/`");
+            return Err(Diagnostic::error(E0310, self.place(), message).help("name its parts as derived columns"));
+        }
+        Ok(())
+    }
+
     fn relational(&mut self) -> Option<Relational> {
         let pairs = [
             ("==", Relational::Equal),
@@ -287,6 +302,7 @@ impl Parser {
             } else {
                 return Ok(left);
             };
+            self.one_more_operator()?;
             left = arithmetic(operator, left, self.product()?);
         }
     }
@@ -301,6 +317,7 @@ impl Parser {
             } else {
                 return Ok(left);
             };
+            self.one_more_operator()?;
             left = arithmetic(operator, left, self.unary()?);
         }
     }

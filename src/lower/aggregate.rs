@@ -3,7 +3,7 @@
 use super::checks::written_names;
 use super::{Lowering, column_name};
 use crate::detection::{Aggregate, Derived, GroupKey, Label, Measure, MeasureFunction, Selection, SortKey, Window};
-use crate::diagnostic::{Diagnostic, E0204, E0216, E0302, E0303, E0304, E0305, E0306, E0307, E0309, did_you_mean};
+use crate::diagnostic::{Diagnostic, E0204, E0216, E0302, E0303, E0304, E0305, E0306, E0307, E0309, E0310, did_you_mean};
 use crate::expression::check::{Named, Scope, check, check_value, coerce, type_of};
 use crate::expression::parse::{Written, WrittenKind};
 use crate::expression::{ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
@@ -11,6 +11,9 @@ use crate::logsource::LogSource;
 use crate::source::{Span, Spanned};
 use crate::spec::{AggregateBlock, WindowBlock};
 use crate::yaml::Number;
+
+/// How many derived columns may stand on each other.
+const MAX_LEVELS: usize = 100;
 
 /// Lowers the block; `None` if something in it is wrong.
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, selections: &Option<Vec<Selection>>) -> Option<Aggregate> {
@@ -328,18 +331,36 @@ fn rank(lowering: &mut Lowering<'_, '_>, written: &Written, scope: &EventNames<'
 }
 
 fn derived(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, columns: &mut Columns<'_>) -> Option<Vec<Derived>> {
-    let (mut derived, mut good) = (Vec::new(), true);
+    let (mut derived, mut good, mut levels) = (Vec::new(), true, Vec::new());
     for (name, written) in &block.derive {
         let expression = check_value(written, columns, lowering.diagnostics);
         let reference = ColumnReference::Derived(derived.len());
         let named = expression.as_ref().map_or(Named::Broken, |expression| Named::Column(reference, expression.value_type));
         let column = columns.add(lowering, name, Some(named));
+        let expression = expression.filter(|expression| fits(lowering, expression, &mut levels, name.span));
         match expression {
             Some(expression) => derived.push(Derived { name: column, expression, span: name.span }),
             None => good = false,
         }
     }
     good.then_some(derived)
+}
+
+/// Whether a derived column stands on few enough others that stand on each other. A target may have to write one query
+/// around another for each of these levels.
+fn fits(lowering: &mut Lowering<'_, '_>, expression: &Expression, levels: &mut Vec<usize>, span: Span) -> bool {
+    let mut level = 0;
+    expression.visit(&mut |part| {
+        if let ExpressionKind::Column(ColumnReference::Derived(index)) = part.kind {
+            level = level.max(levels.get(index).map_or(0, |below| below + 1));
+        }
+    });
+    levels.push(level);
+    if level > MAX_LEVELS {
+        let message = format!("derived columns build on each other more than {MAX_LEVELS} deep");
+        lowering.diagnostics.push(Diagnostic::error(E0310, span, message));
+    }
+    level <= MAX_LEVELS
 }
 
 fn labels(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock, columns: &mut Columns<'_>) -> Option<Vec<Label>> {

@@ -14,6 +14,10 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// The most values of one item after lists are filled in.
 const MAX_VALUES: usize = 200_000;
+/// The most modifiers of one item that rewrite a text: each may make it longer and several texts of it.
+const MAX_REWRITES: usize = 4;
+/// The most bytes that lists may make of one text.
+const MAX_EXPANDED_BYTES: usize = 16 << 20;
 
 /// Lowers one item.
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, block: &ItemBlock) -> Option<(Item, Condition)> {
@@ -26,8 +30,14 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, block: &ItemBlock) -> Optio
     let mut good = true;
     for value in &values {
         match plan.tests(lowering, value, field.is_none(), block.span) {
-            Some(tests) => groups.push(tests),
+            Some(tests) => {
+                lowering.filled += if plan.rewrites.is_empty() { 0 } else { weight(&tests) };
+                groups.push(tests);
+            }
             None => good = false,
+        }
+        if lowering.filled > super::MAX_TESTS {
+            return too_many_values(lowering, value.span);
         }
     }
     if !good {
@@ -63,13 +73,14 @@ fn fill_in(lowering: &mut Lowering<'_, '_>, block: &ItemBlock) -> Option<Vec<Spa
             continue;
         }
         match expand_text(lowering, text, value.span) {
-            Some(values) => filled.extend(values.into_iter().map(|v| Spanned::new(v, value.span))),
+            Some(values) => {
+                lowering.filled += values.len();
+                filled.extend(values.into_iter().map(|v| Spanned::new(v, value.span)));
+            }
             None => good = false,
         }
-        if filled.len() > MAX_VALUES {
-            let message = format!("the lists make more than {MAX_VALUES} values");
-            lowering.diagnostics.push(Diagnostic::error(E0208, value.span, message));
-            return None;
+        if filled.len() > MAX_VALUES || lowering.filled > super::MAX_TESTS {
+            return too_many_values(lowering, value.span);
         }
     }
     good.then_some(filled)
@@ -89,34 +100,59 @@ pub(super) fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
+/// Every choice of a value for every placeholder, those of the last one first.
 pub(super) fn expand_text(lowering: &mut Lowering<'_, '_>, text: &str, span: Span) -> Option<Vec<Value>> {
-    let Some((before, name, after)) = placeholder(text) else {
-        return Some(vec![Value::Text(text.replace("\\%", "%"))]);
-    };
-    let values = lowering.list(name, span)?.to_vec();
-    if before.is_empty() && after.is_empty() {
-        return Some(values);
-    }
-    let mut expanded = Vec::new();
-    for value in values {
-        let inner = match value {
-            Value::Text(text) => text,
-            Value::Number(number) => number.text,
-            Value::Boolean(value) => value.to_string(),
-            Value::Null | Value::List(_) | Value::Map(_) => {
-                let message = format!("the list `{name}` holds a value that is no text, so it cannot stand inside of one");
-                lowering.diagnostics.push(Diagnostic::error(E0208, span, message));
-                return None;
-            }
-        };
-        // only the rest may hold further placeholders: a list's values are taken as they are
-        for rest in expand_text(lowering, after, span)? {
-            if let Value::Text(rest) = rest {
-                expanded.push(Value::Text(format!("{}{inner}{rest}", before.replace("\\%", "%"))));
-            }
+    let (mut rest, mut parts, mut made, mut length) = (text, Vec::new(), 1usize, text.len());
+    while let Some((before, name, after)) = placeholder(rest) {
+        let values = lowering.list(name, span)?.to_vec();
+        if before.is_empty() && after.is_empty() && parts.is_empty() {
+            return Some(values);
         }
+        let values = texts(lowering, name, values, span)?;
+        made = made.saturating_mul(values.len());
+        length += values.iter().map(String::len).max().unwrap_or(0);
+        if made > MAX_VALUES || made.saturating_mul(length) > MAX_EXPANDED_BYTES {
+            return too_many_values(lowering, span);
+        }
+        parts.push((before, values));
+        rest = after;
     }
-    Some(expanded)
+    // only the text as written holds placeholders: a list's values are taken as they are
+    let last = vec![rest.replace("\\%", "%")];
+    let expanded = parts.iter().rev().fold(last, |ends, (before, values)| {
+        let before = before.replace("\\%", "%");
+        values.iter().flat_map(|value| ends.iter().map(|end| format!("{before}{value}{end}")).collect::<Vec<_>>()).collect()
+    });
+    Some(expanded.into_iter().map(Value::Text).collect())
+}
+
+/// A list's values as texts that can stand inside of another one.
+fn texts(lowering: &mut Lowering<'_, '_>, name: &str, values: Vec<Value>, span: Span) -> Option<Vec<String>> {
+    let text = |value| match value {
+        Value::Text(text) => Some(text),
+        Value::Number(number) => Some(number.text),
+        Value::Boolean(value) => Some(value.to_string()),
+        Value::Null | Value::List(_) | Value::Map(_) => None,
+    };
+    let texts: Option<Vec<String>> = values.into_iter().map(text).collect();
+    if texts.is_none() {
+        let message = format!("the list `{name}` holds a value that is no text, so it cannot stand inside of one");
+        lowering.diagnostics.push(Diagnostic::error(E0208, span, message));
+    }
+    texts
+}
+
+/// How much memory rewritten texts take, in tests with a short text.
+fn weight(tests: &[ValueTest]) -> usize {
+    let literal = |segment: &Segment| if let Segment::Literal(text) = segment { text.len() / 64 } else { 0 };
+    let text = |test: &ValueTest| if let ValueTest::Text(pattern) = test { pattern.segments.iter().map(literal).sum() } else { 0 };
+    tests.iter().map(|test| 1 + text(test)).sum()
+}
+
+fn too_many_values<T>(lowering: &mut Lowering<'_, '_>, span: Span) -> Option<T> {
+    let message = format!("lists and modifiers make more than {MAX_VALUES} values, or more text than is sensible");
+    lowering.diagnostics.push(Diagnostic::error(E0208, span, message));
+    None
 }
 
 fn no_forgotten_expand(lowering: &mut Lowering<'_, '_>, text: &str, span: Span) -> bool {
@@ -218,6 +254,9 @@ impl Plan {
             | Modifier::Wide => {
                 if self.kind != TestKind::Value || self.relation.is_some() && modifier != Modifier::Windash {
                     return Err(format!("`{name}` must come before the modifiers that compare"));
+                }
+                if self.rewrites.len() == MAX_REWRITES {
+                    return Err(format!("more than {MAX_REWRITES} modifiers that rewrite a text, such as `{name}`, make it too long"));
                 }
                 self.rewrites.push(modifier);
             }

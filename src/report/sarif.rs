@@ -1,6 +1,6 @@
 //! Diagnostics → SARIF 2.1.0, as code scanning reads it.
 
-use super::{Lines, Place, each, full_message, pretty};
+use super::{Lines, Place, each, full_message, pretty, shortened};
 use crate::diagnostic::{ALL_CODES, Code, Diagnostic};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
@@ -55,6 +55,9 @@ fn rule(code: Code) -> Value {
     rule
 }
 
+/// How many characters of its line tell a finding from others.
+const LONGEST_LINE: usize = 1000;
+
 fn result(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, index: usize, seen: &RefCell<FxHashMap<u64, usize>>) -> Value {
     let place = lines.place(diagnostic.span);
     let line = lines.line(place.line - 1).0.trim();
@@ -74,7 +77,7 @@ fn result(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, index: us
         });
         result["relatedLocations"] = related.collect();
     }
-    let hash = hash(&[&source.path, diagnostic.code.0, line]);
+    let hash = hash(&[&source.path, diagnostic.code.0, &shortened(line, LONGEST_LINE)]);
     let mut seen = seen.borrow_mut();
     let times = seen.entry(hash).or_insert(0);
     *times += 1;

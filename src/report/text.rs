@@ -133,14 +133,16 @@ struct ShownLine {
 impl ShownLine {
     /// The part of a line around a byte.
     fn new(line: &str, around: usize) -> Self {
-        let before = line[..around].chars().count();
-        let skipped = if before + LINE_WIDTH / 4 > LINE_WIDTH { before - BEFORE } else { 0 };
+        // looks back from the place, so that a long line is not walked through for each of its problems
+        let back = |count: usize| line[..around].char_indices().rev().nth(count - 1).map(|(at, _)| at);
+        let cut = back(LINE_WIDTH - LINE_WIDTH / 4 + 1).is_some();
+        let skipped = if cut { back(BEFORE).unwrap_or(0) } else { 0 };
         let mut shown = ShownLine { text: String::new(), places: Vec::new() };
-        if skipped > 0 {
+        if cut {
             shown.text.push('…');
         }
         let mut end = line.len();
-        for (i, (at, c)) in line.char_indices().skip(skipped).enumerate() {
+        for (i, (at, c)) in line[skipped..].char_indices().map(|(at, c)| (skipped + at, c)).enumerate() {
             if i == LINE_WIDTH {
                 end = at;
                 break;

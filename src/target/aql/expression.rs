@@ -9,11 +9,14 @@ use super::predicate;
 use super::regex;
 use super::writer::{Kind, Property, Writer};
 use crate::detection::{Condition, Measure, MeasureFunction, Predicate, Segment, Subject, TextPattern, ValueTest};
-use crate::diagnostic::A009;
+use crate::diagnostic::{A009, Diagnostic, E0405};
 use crate::expression::{Arithmetic, ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
 use crate::logsource::Field;
 use crate::source::Span;
 use std::sync::Arc;
+
+/// The longest text of one value.
+const LONGEST_VALUE: usize = 20_000;
 
 /// How tightly a text is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -238,7 +241,8 @@ impl<'w, 'a, 'c> Compiler<'w, 'a, 'c> {
             }
             ExpressionKind::Call(function, arguments) => {
                 let values: Vec<Value> = arguments.iter().map(|argument| self.value(argument)).collect::<Option<_>>()?;
-                Some(self.call(*function, values))
+                let value = self.call(*function, values);
+                self.short_enough(value, expression.span)
             }
             ExpressionKind::Boolean(_)
             | ExpressionKind::Selection(_)
@@ -250,6 +254,17 @@ impl<'w, 'a, 'c> Compiler<'w, 'a, 'c> {
                 None
             }
         }
+    }
+
+    /// A value unless it is very long: several functions write their arguments more than once, so that the text may
+    /// grow with every call that stands in another one.
+    fn short_enough(&mut self, value: Value, span: Span) -> Option<Value> {
+        if value.text.len() <= LONGEST_VALUE {
+            return Some(value);
+        }
+        let message = format!("this makes more than {LONGEST_VALUE} characters of AQL");
+        self.writer.problems.push(Diagnostic::error(E0405, span, message).help("name its inner parts as derived columns"));
+        None
     }
 
     /// A finished text literal.

@@ -8,6 +8,7 @@ use crate::logsource::{Binding, ColumnType, Field, FieldType, Place};
 use crate::source::Span;
 use crate::target::Deviation;
 use crate::template::TargetTemplates;
+use rustc_hash::FxHashSet;
 
 /// Collects what is wrong and what is assumed, and spells operators.
 pub struct Writer<'a> {
@@ -21,6 +22,8 @@ pub struct Writer<'a> {
     pub assumptions: Vec<Deviation>,
     /// Names of the properties that the query reads.
     pub used: Vec<String>,
+    /// The same in lower case.
+    seen: FxHashSet<String>,
 }
 
 /// What QRadar holds in a property.
@@ -60,7 +63,7 @@ pub struct Property<'f> {
 impl<'a> Writer<'a> {
     /// A writer that has written nothing yet.
     pub fn new(detection: &'a Detection, templates: &'a TargetTemplates) -> Self {
-        Writer { templates, detection, problems: Vec::new(), assumptions: Vec::new(), used: Vec::new() }
+        Writer { templates, detection, problems: Vec::new(), assumptions: Vec::new(), used: Vec::new(), seen: FxHashSet::default() }
     }
 
     /// Spells an operator.
@@ -122,7 +125,7 @@ impl<'a> Writer<'a> {
             self.refuse(span, format_args!("the property name `{}`", crate::target::comment_text(name)), help);
             return None;
         };
-        if !self.used.iter().any(|used| used.eq_ignore_ascii_case(name)) {
+        if self.seen.insert(name.to_ascii_lowercase()) {
             self.used.push(name.to_owned());
         }
         let values = field.aql.as_ref().map_or(&[][..], |binding| &binding.values);

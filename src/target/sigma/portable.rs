@@ -14,6 +14,10 @@ pub(super) fn maps(items: &[Item], refused: &mut Vec<Diagnostic>) -> Vec<Vec<Ite
     let mut maps: Vec<Vec<Item>> = vec![Vec::new()];
     for item in &items {
         let variants = null_apart(item, refused);
+        if let [only] = variants.as_slice() {
+            maps.iter_mut().for_each(|map| map.push(only.clone()));
+            continue;
+        }
         maps = maps.iter().flat_map(|map| variants.iter().map(|item| [map.as_slice(), std::slice::from_ref(item)].concat())).collect();
         if maps.len() > MAX_MAPS {
             break;

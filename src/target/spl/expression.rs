@@ -6,9 +6,13 @@ use super::layout::{Fragment, Joint, inside};
 use super::quote::{eval_text, fold, format_number, is_numeric};
 use super::regex::END;
 use super::writer::Writer;
+use crate::diagnostic::{Diagnostic, E0405};
 use crate::expression::{Arithmetic, ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
+
+/// The longest text of one value.
+const LONGEST_VALUE: usize = 20_000;
 
 /// The names of columns and of the flags that stand for selections, as eval writes them.
 #[derive(Debug, Clone, Default)]
@@ -130,6 +134,12 @@ impl Writer<'_> {
                 return Some(EvalValue::tight(text, nullable));
             }
         };
+        // a value that may be missing is written twice, so that the text may grow with every call that stands in another one
+        if text.len() > LONGEST_VALUE {
+            let message = format!("this makes more than {LONGEST_VALUE} characters of SPL");
+            self.problems.push(Diagnostic::error(E0405, arguments[0].span, message).help("name its inner parts as derived columns"));
+            return None;
+        }
         Some(EvalValue::tight(text, nullable))
     }
 

@@ -9,6 +9,7 @@ use crate::logsource::{ColumnType, Field, FieldType, Place, TimeFormat};
 use crate::source::Span;
 use crate::target::Deviation;
 use crate::template::TargetTemplates;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
 /// Prefix of the fields that a query makes for itself.
@@ -27,7 +28,9 @@ pub struct Writer<'a> {
     /// Commands that must come before the first `where`.
     pub prepare: Vec<String>,
     located: BTreeMap<String, Option<Located>>,
-    helpers: Vec<String>,
+    helpers: FxHashSet<String>,
+    /// How many helpers each base has.
+    numbers: FxHashMap<String, usize>,
 }
 
 /// Where a field stands.
@@ -53,7 +56,8 @@ impl<'a> Writer<'a> {
     /// Nothing written yet.
     pub fn new(templates: &'a TargetTemplates, detection: &'a Detection) -> Self {
         let (problems, assumptions, prepare) = (Vec::new(), Vec::new(), Vec::new());
-        Self { templates, detection, problems, assumptions, prepare, located: BTreeMap::new(), helpers: Vec::new() }
+        let (located, helpers, numbers) = (BTreeMap::new(), FxHashSet::default(), FxHashMap::default());
+        Self { templates, detection, problems, assumptions, prepare, located, helpers, numbers }
     }
 
     /// An operator over finished fragments.
@@ -106,14 +110,14 @@ impl<'a> Writer<'a> {
     /// A new field of the query's own.
     pub fn helper(&mut self, base: &str) -> String {
         let safe: String = base.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let mut name = format!("{HELPER}{safe}");
-        let mut number = 1;
-        while self.helpers.contains(&name) {
-            number += 1;
-            name = format!("{HELPER}{safe}_{number}");
+        let number = self.numbers.entry(safe.clone()).or_insert(0);
+        loop {
+            *number += 1;
+            let name = if *number == 1 { format!("{HELPER}{safe}") } else { format!("{HELPER}{safe}_{number}") };
+            if self.helpers.insert(name.clone()) {
+                return name;
+            }
         }
-        self.helpers.push(name.clone());
-        name
     }
 
     /// Where a field stands; `None` after a problem was reported. Members of JSON are extracted first.

@@ -1,0 +1,5 @@
+//! Fuzzes `targets::expression`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::expression(bytes));

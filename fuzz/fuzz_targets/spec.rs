@@ -1,0 +1,12 @@
+//! Fuzzes `targets::spec`.
+
+#![no_main]
+
+#[path = "../mutation.rs"]
+mod mutation;
+
+static POOL: mutation::Pool = mutation::Pool::new(&["tests/specs/ok", "tests/specs/err", "tests/semantics"]);
+
+libfuzzer_sys::fuzz_mutator!(|input: &mut [u8], size: usize, most: usize, seed: u32| { POOL.mutate(input, size, most, seed) });
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::spec(bytes));

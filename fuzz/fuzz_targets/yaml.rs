@@ -1,0 +1,5 @@
+//! Fuzzes `targets::yaml`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::yaml(bytes));
