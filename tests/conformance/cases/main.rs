@@ -7,6 +7,7 @@
 //! conformance specs FOLDER [EVENTS]  the same for the specs in a folder
 //! conformance random SEED COUNT      COUNT specs that nobody wrote, from a seed, with events made up for them
 //! conformance spec SEED              the text of one of these
+//! conformance injection SEED COUNT   COUNT hostile texts at every place where an author writes free text
 //! ```
 
 mod adapt;
@@ -14,7 +15,9 @@ mod adapt;
 mod common;
 mod events;
 mod expected;
+mod injection;
 mod native;
+mod places;
 mod specs;
 
 use cognate::detection::Detection;
@@ -44,7 +47,8 @@ fn main() {
         ["specs", folder, rest @ ..] => cases.folder(Path::new(folder), rest.first().map_or(40, count)),
         ["random", seed, specs] => cases.random(number(seed), number(specs)),
         ["spec", seed] => println!("{}", specs::text(number(seed))),
-        _ => panic!("usage: conformance detections | features [EVENTS] | specs FOLDER [EVENTS] | random SEED COUNT | spec SEED"),
+        ["injection", seed, texts] => injection::print_cases(&cases.templates, number(seed), count(texts)),
+        _ => panic!("usage: conformance detections | features [EVENTS] | specs FOLDER [EVENTS] | random SEED COUNT | spec SEED | injection SEED COUNT"),
     }
 }
 
