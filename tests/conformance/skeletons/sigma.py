@@ -1,0 +1,73 @@
+"""Sigma -> skeleton: the YAML documents that PyYAML reads, compared with those of a second reader."""
+import datetime
+import re
+
+import yaml
+
+from skeletons.tree import Unreadable
+
+LOADER, SCANNER = yaml.SafeLoader, yaml.SafeLoader
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SLUG = re.compile(r"[a-z0-9_]+")
+
+
+def read(case):
+    """-> (comments, skeleton)"""
+    text = case["query"]
+    try:
+        documents = list(yaml.load_all(text, LOADER))
+        events = list(yaml.parse(text, LOADER))
+        comments = comments_of(text)
+    except yaml.YAMLError as error:
+        raise Unreadable(" ".join(str(error).split())) from None
+    for event in events:
+        if getattr(event, "anchor", None): raise Unreadable(f"an anchor: {event}")
+        if getattr(event, "tag", None): raise Unreadable(f"a tag: {event}")
+    second = case["read_back"]
+    if isinstance(second, str): raise Unreadable(f"the second reader: {second}")
+    if [as_json(document) for document in documents] != second: raise Unreadable("two readers read other values")
+    return comments, ("documents", ("comments", str(len(comments))), *(build(document, ()) for document in documents))
+
+
+def as_json(value):
+    if isinstance(value, dict): return {key: as_json(inner) for key, inner in value.items()}
+    if isinstance(value, list): return [as_json(inner) for inner in value]
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.datetime)) else value
+
+
+def comments_of(text):
+    """what stands between the tokens of a file"""
+    comments, end = [], 0
+    for token in yaml.scan(text, SCANNER):
+        comments += between(text[end:token.start_mark.index])
+        end = max(end, token.end_mark.index)
+    return comments + between(text[end:])
+
+
+def between(text):
+    lines = [line.strip() for line in re.split("[\r\n\x85\u2028\u2029]", text)]
+    wrong = [line for line in lines if line and not line.startswith("#")]
+    if wrong: raise Unreadable(f"neither token nor comment: {wrong}")
+    return [line[1:].strip() for line in lines if line]
+
+
+def build(value, path):
+    if isinstance(value, dict):
+        own = path == ("detection",)
+        return ("map", *(("entry", key_of(key, own), build(inner, (*path, str(key)))) for key, inner in value.items()))
+    if isinstance(value, list): return ("list", *(build(inner, (*path, "[]")) for inner in value))
+    if isinstance(value, str): return text(value, path)
+    return (type(value).__name__, str(value))
+
+
+def key_of(key, own):
+    if not isinstance(key, str): return (type(key).__name__, str(key))
+    return ("own", key) if own else ("text", key)
+
+
+def text(value, path):
+    if path == ("detection", "condition"):
+        return ("condition", *(("own", word) if SLUG.fullmatch(word.lower()) else word for word in re.findall(r"[()]|[^\s()]+", value)))
+    if UUID.fullmatch(value) and path[-1:] != ("id",) or path in (("id",), ("name",)) and SLUG.fullmatch(value): return ("own", value)
+    if path == ("id",) and UUID.fullmatch(value): return ("own", value)
+    return ("text", value)
