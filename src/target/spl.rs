@@ -174,7 +174,8 @@ fn base_search(writer: &mut Writer<'_>, earliest: i64, latest: i64) -> Base {
 
 /// `index=… sourcetype=… source=…`
 fn origin(writer: &mut Writer<'_>) -> Vec<String> {
-    let source = &writer.detection.log_source;
+    let detection = writer.detection;
+    let source = &detection.log_source;
     let Some(SplOrigin { index, sourcetype, source }) = &source.spl else {
         if !source.open {
             let message = format!("the log source `{}` has no place on Splunk", source.id.path());
@@ -183,6 +184,11 @@ fn origin(writer: &mut Writer<'_>) -> Vec<String> {
         }
         return Vec::new();
     };
+    for name in index.iter().chain(sourcetype).chain(source).filter(|name| !quote::is_searchable(name)) {
+        let what = format!("the index, source type or source `{}`", super::comment_text(name));
+        let help = "write it with `*` in place of backticks, `$` and control characters, under `spl` in the log source or in the site file";
+        writer.refuse(detection.metadata.title.span, &what, help);
+    }
     let quoted = |value: &String| format!("\"{}\"", quote::escape(value));
     let plain = |value: &String| {
         let word = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c));

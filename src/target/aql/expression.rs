@@ -269,8 +269,9 @@ impl<'w, 'a, 'c> Compiler<'w, 'a, 'c> {
 
     /// A finished text literal.
     pub fn text_literal(&mut self, text: &str, span: Span) -> Option<Value> {
-        if text.chars().any(char::is_control) {
-            self.writer.refuse(span, "a line break or control character in a text", "write the text on one line");
+        if text.chars().any(names::is_risky) {
+            let help = "write the text on one line, with plain quotes";
+            self.writer.refuse(span, "a line break, control character or typographic quote in a text", help);
             return None;
         }
         Some(Value::atom(names::literal(text)))

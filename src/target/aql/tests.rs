@@ -26,6 +26,8 @@ fields:
   status: { description: How, optional: true, event: status, aql: { at: Status, type: text, values: { success: "0", failure: "1" } } }
   tags: { description: Several, list: true, optional: true, event: 'tags[]' }
   hidden: { description: Not extracted, optional: true, event: hidden, aql: none }
+  mapped: { description: Odd values, optional: true, event: mapped, aql: { at: Mapped, type: text, values: { x: "a\nb" } } }
+  quotes: { description: Odd values, optional: true, event: quotes, aql: { at: Quotes, type: text, values: { "x\u2019": a } } }
   evil: { description: A bad name, optional: true, event: evil, aql: { at: 'f" OR 1=1 OR "g', type: text } }
 "#;
 
@@ -283,4 +285,18 @@ fn refused_with_a_way_out() {
     assert_eq!(aggregate("1h", "'percentile(bytes, 95)'"), ["E0401"]);
     assert_eq!(aggregate("{ sliding: 5m, at: s }", "count(s)"), ["E0401"]);
     assert_eq!(refusals("fields: [user, User]\nlogsource: { product: x }\ndetection:\n  s: { user: x }\n  condition: s\n"), ["E0404"]);
+}
+
+#[test]
+fn values_of_maps_and_labels_stay_as_they_are_or_are_refused() {
+    let selection = |item: &str| refusals(&format!("detection:\n  a: {{ {item} }}\n  condition: a\n"));
+    assert_eq!(selection("mapped: x"), ["E0401"]);
+    assert_eq!(selection("quotes: x"), ["E0401"]);
+    let label = |text: &str| {
+        let aggregate = "aggregate:\n  group-by: [user]\n  window: 1h\n  measures: { n: count() }\n  condition: n > 1\n";
+        refusals(&format!("detection:\n  a: {{ user: x }}\n  condition: a\n{aggregate}  label: {{ kind: [ {{ otherwise: {text} }} ] }}\n"))
+    };
+    assert_eq!(label(r#""a\nb""#), ["E0401"]);
+    assert_eq!(label(r#""a\u2028b""#), ["E0401"]);
+    assert_eq!(label("it\u{2019}s"), ["E0401"]);
 }

@@ -129,6 +129,11 @@ impl<'a> Writer<'a> {
             self.used.push(name.to_owned());
         }
         let values = field.aql.as_ref().map_or(&[][..], |binding| &binding.values);
+        if values.iter().any(|(ours, theirs)| ours.chars().chain(theirs.chars()).any(names::is_risky)) {
+            let help = "leave the value out of the map, in the log source or in the site file";
+            self.refuse(span, format_args!("a line break, control character or typographic quote in a value of `{}`", field.name), help);
+            return None;
+        }
         if name.eq_ignore_ascii_case("payload") {
             self.assume(A004, span, format!("`{}` is the raw payload, as the product wrote it", field.name));
             let text = self.spell("raw_event", &[]);

@@ -6,6 +6,8 @@ use crate::yaml::{Number, Value, trap};
 
 /// Longest line of a text that stays on one line.
 const LINE_LENGTH: usize = 120;
+/// YAML reads `key:` up to 1024 characters; a longer key begins with `? `.
+const LONGEST_KEY: usize = 1000;
 
 /// A value of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +86,13 @@ fn write_map(entries: &[Entry], column: usize, text: &mut String) {
             text.push_str(&format!("# {}\n", comment_text(comment)));
             indent(column, text);
         }
-        text.push_str(&plain_or_quoted(&entry.key));
+        let key = plain_or_quoted(&entry.key);
+        if key.len() > LONGEST_KEY {
+            text.push_str(&format!("? {key}\n"));
+            indent(column, text);
+        } else {
+            text.push_str(&key);
+        }
         text.push(':');
         write_node(&entry.node, column, column + 4, text);
     }
@@ -390,6 +398,18 @@ mod tests {
             assert_eq!(list, serde_yaml::Value::Sequence(vec![expected.clone(), expected.clone()]), "in a list: {text:?}");
             let map = read_back(Node::Map(vec![Entry::new(*text, Node::Text("x".into()))]));
             assert_eq!(map[&expected], serde_yaml::Value::String("x".into()), "as a key: {text:?}");
+        }
+    }
+
+    #[test]
+    fn long_keys_are_read_back() {
+        let key = "it's \"x\" ".repeat(120);
+        let values = [Node::Text("x".into()), Node::List(vec![Node::Value("x".into())]), Node::Map(vec![Entry::new("a", Node::Scalar("1".into()))])];
+        for value in values {
+            let [short, long] = ["key", key.as_str()].map(|key| read_back(Node::Map(vec![Entry::new(key, value.clone())]))[key].clone());
+            assert_eq!(short, long);
+            let text = write(&[Entry::new(&*key, value)]);
+            assert!(text.starts_with("? ") && text.contains("\n:"), "{text}");
         }
     }
 

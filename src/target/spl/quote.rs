@@ -96,6 +96,11 @@ pub fn is_plain(text: &str) -> bool {
     !text.chars().any(is_unsafe) && text.matches('$').count() < 2
 }
 
+/// Whether a pattern with wildcards can be written as it is, in double quotes, in the search command.
+pub fn is_searchable(pattern: &str) -> bool {
+    is_plain(&pattern.replace('*', ""))
+}
+
 /// Characters that keep a text out of the search command.
 pub fn is_unsafe(c: char) -> bool {
     c == '*' || c == '`' || c.is_control() || is_hidden(c)

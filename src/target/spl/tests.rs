@@ -355,3 +355,20 @@ fn a_field_without_a_place_is_refused() {
     assert_eq!(problems.iter().map(|problem| problem.code.0).collect::<Vec<_>>(), ["E0403"]);
     assert!(problems[0].help.is_some());
 }
+
+#[test]
+fn places_that_splunk_reads_as_something_else_are_refused() {
+    let refused = |sourcetype: &str| {
+        let mut source = log_source();
+        source.spl = Some(SplOrigin { index: vec!["*".into()], sourcetype: vec![sourcetype.into()], source: Vec::new() });
+        let mut detection = detection(test(&field("f"), vec![literal("x")]));
+        detection.log_source = Arc::new(source);
+        render(&detection, Range::Scheduled).is_err()
+    };
+    for name in ["`macro`", "a`b", "$token$", "a\nb", "a\u{0}b", "a\u{200b}b", "\u{202e}x"] {
+        assert!(refused(name), "{name:?}");
+    }
+    for name in ["acme:*", "it's", "a\"b", "a\\", "a|b", "[x]", "cost $5"] {
+        assert!(!refused(name), "{name:?}");
+    }
+}

@@ -32,7 +32,7 @@ struct Surrounded<'i> {
 }
 
 impl<'i> Surrounded<'i> {
-    /// `None` if the site file has errors.
+    /// `None` if the site file or the log source file has errors.
     fn new(input: &'i Input) -> Option<Surrounded<'i>> {
         let own = input.log_source.iter().map(|text| Source::new("logsources/example_described.yml", text.clone()));
         let log_sources = LogSources::built_in().with(own);
@@ -41,6 +41,10 @@ impl<'i> Surrounded<'i> {
             Some(text) => Some(Site::read(&Source::new("site.yml", text.clone()), &log_sources, &mut problems)?),
             None => None,
         };
+        let broken = log_sources.at_path("example/described").is_some_and(|file| file.log_source.is_none());
+        if broken {
+            return None;
+        }
         Some(Surrounded { log_sources, site, list: &input.list })
     }
 }
@@ -94,7 +98,7 @@ pub fn print_cases(templates: &Templates, seed: u64, count: usize) {
         while chosen.len() < count {
             chosen.push(random_text(&listed, &mut random));
         }
-        for text in &chosen {
+        for text in chosen.iter().filter(|text| !text.contains(|c| place.without.contains(c))) {
             place_lines(templates, place, "hostile", text);
         }
     }
@@ -168,7 +172,7 @@ fn place_lines(templates: &Templates, place: &Place, kind: &str, text: &str) {
 }
 
 fn detection(input: &Input) -> Result<Detection, String> {
-    let surroundings = Surrounded::new(input).ok_or("the site file has errors")?;
+    let surroundings = Surrounded::new(input).ok_or("the site file or the log source file has errors")?;
     let (detection, problems) = understand(&Source::new("hostile.yml", input.spec.clone()), &surroundings);
     detection.ok_or_else(|| problems.sorted().first().map_or_else(String::new, |problem| format!("{} {}", problem.code, problem.message)))
 }

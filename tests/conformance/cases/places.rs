@@ -35,9 +35,19 @@ pub struct Place {
     pub name: &'static str,
     pub reading: Reading,
     pub input: fn(&str) -> Input,
+    /// Characters that are syntax there: texts with them are something else.
+    pub without: &'static str,
 }
 
-const SIMPLE: &[&str] = &["Harmless", "Harmless text", "harmless_word"];
+impl Place {
+    const fn without(self, characters: &'static str) -> Place {
+        Place { without: characters, ..self }
+    }
+}
+
+const NAMES: &[&str] =
+    &["Harmless", "Harmless name", "harmless_word", "select", "Harm-less", "-Harmless", "1harmless", "Harm.less", "a.Harm-less"];
+const TEXTS: &[&str] = &["Harmless", "Har\tmless", "Harm`less", "7777", "192.0.2.0/24"];
 /// Harmless texts of every kind that a target writes in a form of its own.
 const VALUES: &[&str] = &["Harmless", "Har\tmless", "\t", "Harm%less", "7777", "77.70", "Harmlèss", "192.0.2.0/24", "Har\tm/l-ess", "-"];
 const WILD: &[&str] =
@@ -76,7 +86,8 @@ impl Reading {
             Reading::Literal | Reading::Escaped => VALUES.to_vec(),
             Reading::Wild => [VALUES, WILD].concat(),
             Reading::Pattern => vec!["Harmless", "Har\tmless", "Harm.less", "Harmless|", "^Harmless$", "Harmless$", "^Harmless", "", "\\d"],
-            Reading::Name | Reading::Text => SIMPLE.to_vec(),
+            Reading::Name => NAMES.to_vec(),
+            Reading::Text => TEXTS.to_vec(),
         }
     }
 }
@@ -167,7 +178,7 @@ fn by_file(head: &str, field: &str) -> Input {
 const AQL_NAMED: &str = "aql: { type-name: T, property-prefix: T }";
 
 const fn place(name: &'static str, reading: Reading, input: fn(&str) -> Input) -> Place {
-    Place { name, reading, input }
+    Place { name, reading, input, without: "" }
 }
 
 /// All of them.
@@ -204,7 +215,7 @@ pub const PLACES: &[Place] = &[
     place("value, list of a file", Reading::Literal, |text| Input {
         list: format!("first\n\"{text}\"\n"),
         ..spec("lists: { names: { file: lists/file.txt } }\ndetection:\n  selection: { user|contains|expand: '%names%' }\n  condition: selection\n")
-    }),
+    }).without("\n\r"),
     place("value, typed text column", Reading::Literal, |text| Input {
         spec: format!("{HEAD}logsource: {{ product: confluence, service: audit }}\ndetection:\n  selection:\n    user: {}\n  condition: selection\n", quoted(text)),
         ..Input::default()
@@ -238,7 +249,7 @@ pub const PLACES: &[Place] = &[
     }),
     place("group key, plain", Reading::Name, |text| {
         counted(&format!("  group-by: [{}]\n  window: 1h\n  measures: {{ events: count() }}\n  condition: events > 10\n", quoted(text)))
-    }),
+    }).without("`()"),
     place("group key, lower", Reading::Name, |text| {
         counted(&format!("  group-by:\n    - key: {}\n  window: 1h\n  measures: {{ events: count() }}\n  condition: events > 10\n", name_in_expression("lower(", text, ")")))
     }),
@@ -375,12 +386,12 @@ pub const PLACES: &[Place] = &[
     place("KQL column of the site", Reading::Name, |text| bound(&format!("{{ kql: {} }}", quoted(text)))),
     place("KQL column of the site, group key", Reading::Name, |text| bound_key(&format!("{{ kql: {} }}", quoted(text)))),
     place("KQL member of the site", Reading::Name, |text| bound(&format!("{{ kql: {} }}", quoted(&format!("Column.{text}"))))),
-    place("element of a list, Splunk", Reading::Text, |text| bound(&format!("{{ spl: {} }}", quoted(&format!("list[key={text}].value"))))),
-    place("element of a list, KQL", Reading::Text, |text| bound(&format!("{{ kql: {} }}", quoted(&format!("List[key={text}].value"))))),
-    place("key of an element, Splunk", Reading::Text, |text| bound(&format!("{{ spl: {} }}", quoted(&format!("list[{text}=a].value"))))),
-    place("key of an element, KQL", Reading::Text, |text| bound(&format!("{{ kql: {} }}", quoted(&format!("List[{text}=a].value"))))),
-    place("value of an element, Splunk", Reading::Text, |text| bound(&format!("{{ spl: {} }}", quoted(&format!("list[key=a].{text}"))))),
-    place("value of an element, KQL", Reading::Text, |text| bound(&format!("{{ kql: {} }}", quoted(&format!("List[key=a].{text}"))))),
+    place("element of a list, Splunk", Reading::Text, |text| bound(&format!("{{ spl: {} }}", quoted(&format!("list[key={text}].value"))))).without("=[]"),
+    place("element of a list, KQL", Reading::Text, |text| bound(&format!("{{ kql: {} }}", quoted(&format!("List[key={text}].value"))))).without("=[]"),
+    place("key of an element, Splunk", Reading::Text, |text| bound(&format!("{{ spl: {} }}", quoted(&format!("list[{text}=a].value"))))).without("=[]"),
+    place("key of an element, KQL", Reading::Text, |text| bound(&format!("{{ kql: {} }}", quoted(&format!("List[{text}=a].value"))))).without("=[]"),
+    place("value of an element, Splunk", Reading::Text, |text| bound(&format!("{{ spl: {} }}", quoted(&format!("list[key=a].{text}"))))).without("=[]"),
+    place("value of an element, KQL", Reading::Text, |text| bound(&format!("{{ kql: {} }}", quoted(&format!("List[key=a].{text}"))))).without("=[]"),
     place("their value of a map", Reading::Text, |text| mapped(text, "x")),
     place("our value of a map", Reading::Text, |text| {
         let values = format!("{{ ? {} : theirs, other: second }}", quoted(text));
@@ -391,7 +402,7 @@ pub const PLACES: &[Place] = &[
         bound_key(&format!("{{ aql: {{ at: User, values: {values} }}, spl: {{ at: User, values: {values} }}, kql: {{ at: User, values: {values} }} }}"))
     }),
     place("prefix of properties", Reading::Name, |text| {
-        by_file(&format!("aql: {{ type-name: T, property-prefix: {} }}", quoted(text)), "{ event: who, kql: Who }")
+        by_file(&format!("aql: {{ type-name: T, property-prefix: {} }}", quoted(&format!("{text}."))), "{ event: who, kql: Who }")
     }),
     place("type name of a file", Reading::Text, |text| by_file(&format!("aql: {{ type-name: {}, property-prefix: T }}", quoted(text)), "{ event: who, kql: Who }")),
     place("path of an event", Reading::Name, |text| by_file(AQL_NAMED, &format!("{{ event: {}, kql: Who }}", quoted(text)))),

@@ -1,7 +1,7 @@
 """Whether the skeleton of a query with a hostile text is that of a query with a harmless one."""
 import re
 
-from skeletons.tree import fold, in_json, is_comment_of, runs, searched, unescaped, words
+from skeletons.tree import UNSEARCHED, fold, in_json, is_comment_of, runs, searched, unescaped, words
 
 
 class Comparison:
@@ -18,6 +18,7 @@ class Comparison:
             return None if a == b else f"{a!r} instead of {b!r}"
         if a[0] != b[0]: return f"{shown(a)} instead of {shown(b)}"
         if a[0] == "text": return None if self.is_text(a[1], b[1]) else f"the text {a[1]!r} where {b[1]!r} stood"
+        if a[0] == "value": return None if self.is_value(a[1], b[1]) else f"the value {a[1]!r} where {b[1]!r} stood"
         if a[0] == "name": return self.name(a, b)
         if a[0] == "own": return self.own(a[1], b[1])
         if a[0] == "is": return self.difference(a[1], b[1]) or self.values(a[2], b[2])
@@ -35,12 +36,18 @@ class Comparison:
                     if a == expected: return True
         return a == b and not found
 
+    def is_value(self, a, b):
+        """the same for a value of Sigma, in which wildcards are escaped"""
+        hostile, harmless = self.texts[0]
+        return self.is_text(a, b) or (unescaped(a), unescaped(b)) == ([hostile], [harmless])
+
     # ---- names -----------------------------------------------------------------------------------
     def name(self, a, b):
         """names are the same, or the hostile one stands for the harmless one, or both are made of them"""
         hostile, harmless = self.texts[0]
-        if a[2:] != b[2:]: return f"{a[1]!r} is a {a[2:]}, {b[1]!r} a {b[2:]}"
+        if a[2:] != b[2:] and "" not in a[2:] + b[2:]: return f"{a[1]!r} is a {a[2:]}, {b[1]!r} a {b[2:]}"
         if self.is_text(a[1], b[1]): return None
+        if b[1] == plain(harmless) and a[1] == plain(hostile): return None
         if plain(harmless).lower() in plain(b[1]).lower() and b[1] != harmless: return self.own(a[1], b[1])
         return f"the name {a[1]!r} instead of {b[1]!r}"
 
@@ -78,7 +85,8 @@ class Comparison:
         found, (_, harmless) = [fold(run) for run in runs(kind, value)], self.texts[0]
         if self.reading == "pattern": return kind == "regex"
         wanted = [fold(piece) for piece in self.split(harmless, self.texts[1][1])]
-        if kind == "find": return all(any(fold(run) in searched(piece) for piece in wanted) for run in found)
+        fragments = {fold(fragment) for piece in wanted for fragment in UNSEARCHED.split(piece)}
+        if kind == "find" and found and all(run in fragments for run in found): return True
         if kind == "word": return fold(value) in words(" ".join(wanted))
         return found == wanted or found == [in_json(piece) for piece in wanted] or any(w in run for w in wanted for run in found)
 
@@ -100,7 +108,7 @@ class Comparison:
     def pieces(self, found, keywords, wanted):
         """the search command gets all that it can take, in order"""
         text = "".join(run for value in found for run in runs("find", value))
-        if found and fold(text) not in {searched("".join(pieces)) for pieces in wanted}:
+        if found and fold(text) not in {searched("".join(pieces), dollar) for pieces in wanted for dollar in ("", "$")}:
             return f"the search for {found} instead of {self.texts[0][0]!r}"
         known = [words(" ".join(pieces)) for pieces in wanted]
         if keywords and [fold(word) for word in keywords] not in known:
@@ -110,7 +118,7 @@ class Comparison:
 
 def plain(text):
     """a name as part of another"""
-    return re.sub("[^A-Za-z0-9]", "_", text)
+    return re.sub("[^A-Za-z0-9_]", "_", text)
 
 
 def shown(node):

@@ -7,7 +7,7 @@ const SK = K.Syntax;
 const kindOf = node => System.Enum.toString(SK.SyntaxKind, node.Kind);
 const is = (node, type) => Bridge.is(node, type);
 
-// kind of thing that a name stands for
+// kind of thing that a name stands for; nothing if the names of the query are not bound
 function symbolOf(node) {
   const symbol = node.ReferencedSymbol;
   if (!symbol) return '';
@@ -46,7 +46,7 @@ function memberOf(node) {
 }
 
 function answer(request) {
-  const code = K.KustoCode.ParseAndAnalyze(request.query, globalsFor(request.schema, []));
+  const code = request.bind ? K.KustoCode.ParseAndAnalyze(request.query, globalsFor(request.schema, [])) : K.KustoCode.Parse(request.query);
   const errors = toArray(code.GetDiagnostics()).filter(d => d.Severity === 'Error').map(d => `${d.Code} ${d.Message}`);
   if (errors.length) return { error: errors.join('; ') };
   const trivia = [];

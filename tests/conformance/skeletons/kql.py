@@ -13,7 +13,7 @@ NEGATED = {"!=": "==", "!~": "=~", "!in": "in", "!in~": "in~", "!contains": "con
 
 def read_all(kit, cases):
     """-> [(comments, skeleton) or Unreadable]"""
-    requests = json.dumps([{"query": case["query"], "schema": case["schema"]} for case in cases])
+    requests = json.dumps([{"query": case["query"], "schema": case["schema"], "bind": binds(case, place)} for place, case in enumerate(cases)])
     script = pathlib.Path(__file__).with_name("kql.js")
     done = subprocess.run(["node", "--stack-size=8000", script, kit], input=requests, capture_output=True, encoding="utf-8",
                           env={**os.environ, "TZ": "UTC"})
@@ -28,6 +28,11 @@ def read_all(kit, cases):
             answers.append(error)
     if len(answers) != len(cases): raise SystemExit(f"kql.js answered {len(answers)} of {len(cases)} queries")
     return answers
+
+
+def binds(case, place):
+    """whether names are bound, which takes ten times as long: where they are an author's, else of every eighth query"""
+    return case["kind"] == "harmless" or case["reading"] == "name" or place % 8 == 0
 
 
 def comments_of(trivia):
@@ -45,6 +50,7 @@ def build(node):
     if kind == "ParenthesizedExpression": return build(parts[1])
     if kind == "binary": return operation(parts[0], parts[1], parts[2])
     inner = [build(part) for part in parts]
+    if kind == "member" and all(part[0] in ("name", "path") for part in inner): return ("path", ("text", f"{inner[0][1][1] if inner[0][0] == 'path' else inner[0][1]}.{inner[1][1]}"))
     if kind == "call" and inner[0][1] == "not" and len(inner) == 2: return negated(inner[1])
     return (kind, *inner)
 

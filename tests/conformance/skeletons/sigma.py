@@ -6,7 +6,7 @@ import yaml
 
 from skeletons.tree import Unreadable
 
-LOADER, SCANNER = yaml.SafeLoader, yaml.SafeLoader
+LOADER = yaml.CSafeLoader
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SLUG = re.compile(r"[a-z0-9_]+")
 
@@ -26,7 +26,7 @@ def read(case):
     second = case["read_back"]
     if isinstance(second, str): raise Unreadable(f"the second reader: {second}")
     if [as_json(document) for document in documents] != second: raise Unreadable("two readers read other values")
-    return comments, ("documents", ("comments", str(len(comments))), *(build(document, ()) for document in documents))
+    return comments, ("documents", ("comments", str(len(comments) - len(case["header"]))), *(build(document, ()) for document in documents))
 
 
 def as_json(value):
@@ -38,7 +38,7 @@ def as_json(value):
 def comments_of(text):
     """what stands between the tokens of a file"""
     comments, end = [], 0
-    for token in yaml.scan(text, SCANNER):
+    for token in yaml.scan(text, LOADER):
         comments += between(text[end:token.start_mark.index])
         end = max(end, token.end_mark.index)
     return comments + between(text[end:])
@@ -70,4 +70,6 @@ def text(value, path):
         return ("condition", *(("own", word) if SLUG.fullmatch(word.lower()) else word for word in re.findall(r"[()]|[^\s()]+", value)))
     if UUID.fullmatch(value) and path[-1:] != ("id",) or path in (("id",), ("name",)) and SLUG.fullmatch(value): return ("own", value)
     if path == ("id",) and UUID.fullmatch(value): return ("own", value)
-    return ("text", value)
+    if base := re.fullmatch(r"(.*) - ([A-Za-z0-9 ]*) \(Base Rule\)", value, re.S):
+        return ("base rule", ("text", base[1]), ("own", base[2].replace(" ", "_") or "_"))
+    return ("value" if path[:1] == ("detection",) else "text", value)

@@ -83,7 +83,8 @@ def of_command(word, rest):
 
 def token(text):
     if text[0] in "\"'": return ("text", field_name(text)) if text[0] == '"' else ("name", text[1:-1])
-    return text if text in ("(", ")", ",", "=") else ("text", text)
+    if text in ("(", ")", ",", "="): return text
+    return ("word", text[0], ("name", text[1:])) if text[0] in "+-" else ("word", "", ("name", text))
 
 
 def assignment(part):

@@ -2,6 +2,7 @@
 
     ("text", value)             a text literal, as its language reads it
     ("name", value)             a name of a field, column or table
+    ("value", value)            a value of a Sigma rule, with its escapes
     ("own", value)              a name that the compiler made up
     ("is", subject, values)     one of several tests of one subject, whatever the operators: `=`, `IN`, `LIKE`, a regular
                                 expression. values: (kind, text) with kind text, like, find (`*` is a wildcard), word or regex
@@ -173,9 +174,9 @@ UNSEARCHED = re.compile("[*`$\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u200b-\\u200f\\u2028
 HIDDEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f`\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ufffe\\uffff]")
 
 
-def searched(text):
-    """what is left of a text in the search command"""
-    return UNSEARCHED.sub("", text)
+def searched(text, dollar="$"):
+    """what is left of a text in the search command; a `$` alone may stay"""
+    return UNSEARCHED.sub(lambda found: dollar if found.group() == "$" else "", text)
 
 
 def words(text):
