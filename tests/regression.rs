@@ -22,9 +22,9 @@ fn data() -> Option<PathBuf> {
 
 fn events(path: &Path) -> Vec<Map<String, Value>> {
     let text = std::fs::read_to_string(path).expect("a readable file");
-    let read = |line: &str| match serde_json::from_str::<Value>(line).expect("JSON")["event"].take() {
-        Value::Object(event) => event,
-        other => panic!("not an event: {other}"),
+    let read = |line: &str| {
+        let mut line = serde_json::from_str::<Value>(line).expect("JSON");
+        line["event"].as_object_mut().map(std::mem::take).expect("an event")
     };
     text.lines().map(read).collect()
 }

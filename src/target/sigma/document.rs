@@ -404,7 +404,8 @@ mod tests {
     #[test]
     fn long_keys_are_read_back() {
         let key = "it's \"x\" ".repeat(120);
-        let values = [Node::Text("x".into()), Node::List(vec![Node::Value("x".into())]), Node::Map(vec![Entry::new("a", Node::Scalar("1".into()))])];
+        let values =
+            [Node::Text("x".into()), Node::List(vec![Node::Value("x".into())]), Node::Map(vec![Entry::new("a", Node::Scalar("1".into()))])];
         for value in values {
             let [short, long] = ["key", key.as_str()].map(|key| read_back(Node::Map(vec![Entry::new(key, value.clone())]))[key].clone());
             assert_eq!(short, long);

@@ -121,10 +121,8 @@ impl Maker<'_, '_> {
         let keywords: Vec<ValueTest> =
             self.predicates.iter().filter(|p| p.subject == Subject::Event).flat_map(|p| p.tests.iter().cloned()).collect();
         let test = self.pick(&keywords)?;
-        let text = match self.wanted(&test, &Map::new())? {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
+        let wanted = self.wanted(&test, &Map::new())?;
+        let text = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
         Some(match self.random.below(5) {
             0 => text.chars().skip(1).collect(),
             1 => format!("about {text} here"),
@@ -293,7 +291,7 @@ impl Maker<'_, '_> {
 fn guid(value: &Value) -> Value {
     let text = value.as_str().unwrap_or_default();
     let is_guid = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let other = if text.len() % 2 == 0 { "5f0d0e57-2f0c-4d1d-9d5e-1c2f3a4b5c6d" } else { "8bfaabe6-84c4-51da-8479-66c519cd5957" };
+    let other = if text.len().is_multiple_of(2) { "5f0d0e57-2f0c-4d1d-9d5e-1c2f3a4b5c6d" } else { "8bfaabe6-84c4-51da-8479-66c519cd5957" };
     if is_guid { value.clone() } else { other.into() }
 }
 

@@ -3,8 +3,9 @@
 //! both and compares their trees.
 
 use crate::common::random::Random;
-use crate::places::{Input, Place, PLACES};
+use crate::places::{Input, PLACES, Place};
 use cognate::detection::Detection;
+use cognate::diagnostic::Diagnostics;
 use cognate::frontend::{list_values, understand};
 use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
@@ -14,7 +15,6 @@ use cognate::spec::{Body, Spec};
 use cognate::target::{Options, Target, compile, kql};
 use cognate::template::Templates;
 use cognate::yaml::{Number, Value};
-use cognate::diagnostic::Diagnostics;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -196,4 +196,3 @@ fn read_back(text: &str) -> serde_json::Value {
         Err(error) => error.into(),
     }
 }
-

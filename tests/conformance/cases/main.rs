@@ -48,7 +48,9 @@ fn main() {
         ["random", seed, specs] => cases.random(number(seed), number(specs)),
         ["spec", seed] => println!("{}", specs::text(number(seed))),
         ["injection", seed, texts] => injection::print_cases(&cases.templates, number(seed), count(texts)),
-        _ => panic!("usage: conformance detections | features [EVENTS] | specs FOLDER [EVENTS] | random SEED COUNT | spec SEED | injection SEED COUNT"),
+        _ => panic!(
+            "usage: conformance detections | features [EVENTS] | specs FOLDER [EVENTS] | random SEED COUNT | spec SEED | injection SEED COUNT"
+        ),
     }
 }
 

@@ -77,10 +77,7 @@ fn product(detection: &Detection, fields: &[Arc<Field>], event: &Event<'_>) -> M
             EventPath::Element(e) => write_element(at(&mut root, &e.list), [&e.key, &e.equals, &e.value], &values),
         }
     }
-    match root {
-        Value::Object(map) => map,
-        other => panic!("not an event: {other}"),
-    }
+    root.as_object_mut().map(std::mem::take).expect("an event")
 }
 
 /// The place at a path; maps on the way are made.

@@ -50,8 +50,21 @@ const NAMES: &[&str] =
 const TEXTS: &[&str] = &["Harmless", "Har\tmless", "Harm`less", "7777", "192.0.2.0/24"];
 /// Harmless texts of every kind that a target writes in a form of its own.
 const VALUES: &[&str] = &["Harmless", "Har\tmless", "\t", "Harm%less", "7777", "77.70", "Harmlèss", "192.0.2.0/24", "Har\tm/l-ess", "-"];
-const WILD: &[&str] =
-    &["*Harmless", "Harmless*", "*Harmless*", "Harm?less", "*Har\tmless*", "Har\tm?less", "*", "?", "Harm*l%ess", "*\t", "\t*", "*\t*", "\t?"];
+const WILD: &[&str] = &[
+    "*Harmless",
+    "Harmless*",
+    "*Harmless*",
+    "Harm?less",
+    "*Har\tmless*",
+    "Har\tm?less",
+    "*",
+    "?",
+    "Harm*l%ess",
+    "*\t",
+    "\t*",
+    "*\t*",
+    "\t?",
+];
 
 impl Reading {
     pub fn name(self) -> &'static str {
@@ -132,7 +145,10 @@ fn item(key: &str, value: &str) -> Input {
 }
 
 fn negated(key: &str, value: &str) -> Input {
-    spec(&format!("detection:\n  selection:\n    ? {}\n    : {value}\n  other: {{ action: x }}\n  condition: other and not selection\n", quoted(key)))
+    spec(&format!(
+        "detection:\n  selection:\n    ? {}\n    : {value}\n  other: {{ action: x }}\n  condition: other and not selection\n",
+        quoted(key)
+    ))
 }
 
 /// A rule with an aggregate.
@@ -159,7 +175,10 @@ fn bound(binding: &str) -> Input {
 /// The same, grouped by the field.
 fn bound_key(binding: &str) -> Input {
     let site = format!("log-sources:\n  example/log:\n    fields:\n      user: {binding}\n");
-    Input { site: Some(site), ..counted("  group-by: [user]\n  window: 1h\n  measures: { events: count(), named: distinct(user) }\n  condition: events > 10\n") }
+    Input {
+        site: Some(site),
+        ..counted("  group-by: [user]\n  window: 1h\n  measures: { events: count(), named: distinct(user) }\n  condition: events > 10\n")
+    }
 }
 
 fn site_log_source(change: &str) -> Input {
@@ -171,7 +190,9 @@ fn by_file(head: &str, field: &str) -> Input {
     let file = format!(
         "product: example\nservice: described\ntitle: T\ndescription: D\ntime-format: iso8601\naction: action\n{head}\nkql: {{ table: T_CL }}\nspl: {{ sourcetype: t, json: true }}\nfields:\n  timestamp: {{ type: timestamp, event: at }}\n  action: {{ event: what, kql: What }}\n  user: {field}\n"
     );
-    let spec = format!("{HEAD}logsource: {{ product: example, service: described }}\ndetection:\n  selection: {{ user: x, action: y }}\n  condition: selection\n");
+    let spec = format!(
+        "{HEAD}logsource: {{ product: example, service: described }}\ndetection:\n  selection: {{ user: x, action: y }}\n  condition: selection\n"
+    );
     Input { spec, log_source: Some(file), ..Input::default() }
 }
 
@@ -416,5 +437,7 @@ pub const PLACES: &[Place] = &[
 /// A field with a value map on every platform, tested for one of our values.
 fn mapped(theirs: &str, ours: &str) -> Input {
     let values = format!("{{ {ours}: {}, other: second }}", quoted(theirs));
-    bound(&format!("{{ aql: {{ at: User, values: {values} }}, spl: {{ at: User, values: {values} }}, kql: {{ at: User, values: {values} }} }}"))
+    bound(&format!(
+        "{{ aql: {{ at: User, values: {values} }}, spl: {{ at: User, values: {values} }}, kql: {{ at: User, values: {values} }} }}"
+    ))
 }

@@ -211,7 +211,7 @@ impl Maker {
             (Kind::Text | Kind::Any, 2 | 3) => (self.regex_modifiers(), self.values(REGEXES)),
             (Kind::Text | Kind::Any, 4) => (vec!["fieldref"], self.single_field(&[Kind::Text]).name.into()),
             (Kind::Address | Kind::Any, 5 | 6) => (vec!["cidr"], self.values(NETWORKS)),
-            (Kind::Number | Kind::Any, 7 | 8 | 9) => (vec![self.pick(&["gt", "gte", "lt", "lte"])], self.number()),
+            (Kind::Number | Kind::Any, 7..=9) => (vec![self.pick(&["gt", "gte", "lt", "lte"])], self.number()),
             (Kind::Text | Kind::Any, 10..=15) => (self.text_modifiers(), self.values(TEXTS)),
             (Kind::Moment, _) => (vec![self.pick(&["hour", "minute"])], json!(self.random.below(24))),
             (Kind::Boolean, _) => (vec![], json!(self.chance(50))),
