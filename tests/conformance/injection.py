@@ -5,7 +5,8 @@ with those of harmless texts at the same place.
 KIT is the folder of the engine kit, CASES a file that `conformance injection SEED COUNT` wrote. Every hostile query
 must be readable by an independent parser, hold the header as its only comments, and have the skeleton of a harmless one
 (skeletons/tree.py): the same clauses, stages, columns, operators and names, with the whole hostile text in the place of
-the harmless one. Prints each difference with its query, counts for each place and target (same, refused with a
+the harmless one. Then some of the queries are corrupted (skeletons/corrupt.py: a quote is not escaped, a stage is added),
+and every one of these must be noticed. Prints each difference with its query, counts for each place and target (same, refused with a
 diagnostic, FAILED), and 'N passed, N failed'. Exit status 1 if something failed."""
 import argparse
 import collections
@@ -16,12 +17,16 @@ import pathlib
 import subprocess
 import sys
 
+from skeletons.corrupt import corrupted
+
 HERE = pathlib.Path(__file__).resolve().parent
 HOME = pathlib.Path(os.environ.get("ENGINES_HOME") or "~/.cache/detection-engines").expanduser()
 TARGETS = ("aql", "spl", "kql", "sigma")
-# Places that one worker takes at a time.
-BATCH = 12
+# So many queries at most does one worker take at a time, if they are of more than one place.
+BATCH = 2000
 PROCESSES = 2
+# One hostile query of so many is corrupted.
+CORRUPTED = 29
 
 
 def read(path):
@@ -31,11 +36,14 @@ def read(path):
 
 def batches(cases):
     """built cases by target and a few places; harmless ones first in each"""
-    places = list(dict.fromkeys(case["place"] for case in cases))
     found = collections.defaultdict(list)
     for case in cases:
-        if case["status"] == "built": found[case["target"], places.index(case["place"]) // BATCH].append(case)
-    return [sorted(batch, key=lambda case: case["kind"] != "harmless") for batch in found.values()]
+        if case["status"] == "built": found[case["target"], case["place"]].append(case)
+    chosen = []
+    for (target, _), members in sorted(found.items(), key=lambda pair: pair[0][0]):
+        if chosen and chosen[-1][0]["target"] == target and len(chosen[-1]) + len(members) <= BATCH: chosen[-1] += members
+        else: chosen.append(members)
+    return [sorted(batch, key=lambda case: case["kind"] != "harmless") for batch in chosen]
 
 
 def judge(kit, cases):
@@ -51,6 +59,19 @@ def judge(kit, cases):
 def judge_all(kit, cases):
     with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
         return [pair for pairs in pool.map(lambda batch: judge(kit, batch), batches(cases)) for pair in pairs]
+
+
+def self_test(kit, cases, judged):
+    """corrupts every so many of the good hostile queries -> (number of corrupted queries, those that nobody noticed)"""
+    good = [case for case, wrong in judged if not wrong and case["kind"] == "hostile"]
+    changed = []
+    for case in good[::CORRUPTED]:
+        for name, query in corrupted(case):
+            changed.append({**case, "query": query, "corruption": name, "read_back": None})
+    places = {(case["target"], case["place"]) for case in changed}
+    harmless = [case for case in cases if case["kind"] == "harmless" and (case["target"], case["place"]) in places]
+    again = [(case, wrong) for case, wrong in judge_all(kit, harmless + changed) if case["kind"] == "hostile"]
+    return len(again), [case for case, wrong in again if not wrong]
 
 
 def table(counts):
@@ -101,9 +122,12 @@ def main():
     for target in TARGETS:
         total = sum((found for (_, other), found in counts.items() if other == target), collections.Counter())
         print(f"{target}: {total['same']} hostile queries do the same, {total['refused']} are refused with a diagnostic")
+    number, unnoticed = self_test(arguments.kit, cases, judged)
+    for case in unnoticed[:arguments.show]: report(case, f"not noticed: {case['corruption']}")
+    print(f"{number - len(unnoticed)} of {number} corrupted queries are noticed")
     passed = sum(found["same"] for found in counts.values())
-    print(f"{passed} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    print(f"{passed + number - len(unnoticed)} passed, {len(failed) + len(unnoticed)} failed")
+    return 1 if failed or unnoticed else 0
 
 
 if __name__ == "__main__":

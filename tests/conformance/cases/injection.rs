@@ -81,7 +81,8 @@ impl Surroundings for Surrounded<'_> {
     }
 }
 
-/// Prints `count` hostile texts for every place: those of the list first, then random ones made of them.
+/// Prints `count` hostile texts for every place: two thirds are of the list, or all of it; the others are random ones
+/// made of them.
 pub fn print_cases(templates: &Templates, seed: u64, count: usize) {
     std::panic::set_hook(Box::new(|_| {}));
     let listed: Vec<String> = HOSTILE.lines().map(|line| serde_json::from_str(line).expect("a JSON text")).collect();
@@ -91,10 +92,8 @@ pub fn print_cases(templates: &Templates, seed: u64, count: usize) {
             place_lines(templates, place, "harmless", text);
         }
         let mut chosen = listed.clone();
-        if count < chosen.len() {
-            shuffle(&mut chosen, &mut random);
-            chosen.truncate(count);
-        }
+        shuffle(&mut chosen, &mut random);
+        chosen.truncate(count.div_ceil(3) * 2);
         while chosen.len() < count {
             chosen.push(random_text(&listed, &mut random));
         }

@@ -3,6 +3,9 @@ import re
 
 from skeletons.tree import UNSEARCHED, fold, in_json, is_comment_of, runs, searched, unescaped, words
 
+# Titles of Sigma rules are cut off, but not before this length.
+SHORTEST_CUT = 100
+
 
 class Comparison:
     """One hostile text and one harmless text at the same place."""
@@ -18,6 +21,7 @@ class Comparison:
             return None if a == b else f"{a!r} instead of {b!r}"
         if a[0] != b[0]: return f"{shown(a)} instead of {shown(b)}"
         if a[0] == "text": return None if self.is_text(a[1], b[1]) else f"the text {a[1]!r} where {b[1]!r} stood"
+        if a[0] == "title": return None if self.is_title(a[1], b[1]) else f"the title {a[1]!r} where {b[1]!r} stood"
         if a[0] == "value": return None if self.is_value(a[1], b[1]) else f"the value {a[1]!r} where {b[1]!r} stood"
         if a[0] == "name": return self.name(a, b)
         if a[0] == "own": return self.own(a[1], b[1])
@@ -29,12 +33,17 @@ class Comparison:
         """whether a text stands for another, the hostile text in place of the harmless one"""
         found = False
         for hostile, harmless in self.texts:
-            for change in (str, fold):
+            for change in (str, fold, str.lower):
                 if harmless and change(harmless) in b:
                     found = True
                     expected = b.replace(change(harmless), change(hostile))
                     if a == expected: return True
         return a == b and not found
+
+    def is_title(self, a, b):
+        """the same for a title, which may be cut off"""
+        hostile, harmless = self.texts[0]
+        return self.is_text(a, b) or (len(a) >= SHORTEST_CUT and b.replace(harmless, hostile).startswith(a))
 
     def is_value(self, a, b):
         """the same for a value of Sigma, in which wildcards are escaped"""
@@ -75,6 +84,11 @@ class Comparison:
                 return f"the {kind} {value!r} where {own} stood"
         return self.pieces([v for k, v in rest if k == "find"], [v for k, v in rest if k == "word"], wanted)
 
+    def originals(self):
+        """the pieces of the hostile text, plain and as in JSON"""
+        pieces = self.split(self.texts[0][0], self.texts[1][0])
+        return pieces, [in_json(piece) for piece in pieces]
+
     def patterns(self, rest, own):
         """an author's own regular expression stays one"""
         kinds = [kind for kind, _ in rest], [kind for kind, _ in own]
@@ -110,7 +124,7 @@ class Comparison:
         text = "".join(run for value in found for run in runs("find", value))
         if found and fold(text) not in {searched("".join(pieces), dollar) for pieces in wanted for dollar in ("", "$")}:
             return f"the search for {found} instead of {self.texts[0][0]!r}"
-        known = [words(" ".join(pieces)) for pieces in wanted]
+        known = [[fold(word) for word in words(" ".join(pieces))] for pieces in self.originals()]
         if keywords and [fold(word) for word in keywords] not in known:
             return f"the keywords {keywords} of {self.texts[0][0]!r}"
         return None

@@ -23,10 +23,20 @@ def read(case):
     for event in events:
         if getattr(event, "anchor", None): raise Unreadable(f"an anchor: {event}")
         if getattr(event, "tag", None): raise Unreadable(f"a tag: {event}")
-    second = case["read_back"]
+    second = case.get("read_back")
     if isinstance(second, str): raise Unreadable(f"the second reader: {second}")
-    if [as_json(document) for document in documents] != second: raise Unreadable("two readers read other values")
-    return comments, ("documents", ("comments", str(len(comments) - len(case["header"]))), *(build(document, ()) for document in documents))
+    if second is not None and [as_json(document) for document in documents] != second: raise Unreadable("two readers read other values")
+    trees = [build(document, ()) for document in documents]
+    if len(documents) > 1: trees = [base_rule(document, tree) for document, tree in zip(documents, trees)]
+    return comments, ("documents", ("comments", str(len(comments) - len(case["header"]))), *trees)
+
+
+def base_rule(document, tree):
+    """a rule that a correlation counts: its title is made of the correlation's and of a measure's name"""
+    found = re.fullmatch(r"(.*) - ([A-Za-z0-9 ]*)( \(Base Rule\))?", str(document.get("title")), re.S)
+    if "correlation" in document or not found: return tree
+    title = ("entry", ("text", "title"), ("base", ("title", found[1]), ("own", found[2].replace(" ", "_") or "_")))
+    return (tree[0], *(title if part[1] == ("text", "title") else part for part in tree[1:]))
 
 
 def as_json(value):
@@ -57,6 +67,7 @@ def build(value, path):
         return ("map", *(("entry", key_of(key, own), build(inner, (*path, str(key)))) for key, inner in value.items()))
     if isinstance(value, list): return ("list", *(build(inner, (*path, "[]")) for inner in value))
     if isinstance(value, str): return text(value, path)
+    if isinstance(value, datetime.date): return ("date", ("text", value.isoformat()))
     return (type(value).__name__, str(value))
 
 
@@ -70,6 +81,5 @@ def text(value, path):
         return ("condition", *(("own", word) if SLUG.fullmatch(word.lower()) else word for word in re.findall(r"[()]|[^\s()]+", value)))
     if UUID.fullmatch(value) and path[-1:] != ("id",) or path in (("id",), ("name",)) and SLUG.fullmatch(value): return ("own", value)
     if path == ("id",) and UUID.fullmatch(value): return ("own", value)
-    if base := re.fullmatch(r"(.*) - ([A-Za-z0-9 ]*) \(Base Rule\)", value, re.S):
-        return ("base rule", ("text", base[1]), ("own", base[2].replace(" ", "_") or "_"))
+    if path == ("title",): return ("title", value)
     return ("value" if path[:1] == ("detection",) else "text", value)

@@ -7,7 +7,7 @@ from lang.spl_expr import SplError, end_of_string, field_name, names, number, pa
 
 from skeletons.tree import Unreadable, both, either, negated, test
 
-TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|[^\s,()="\']+|[,()=]', re.S)
+TOKEN = re.compile(r'[+-]?"(?:\\.|[^"\\])*"|\'[^\']*\'|[^\s,()="\']+|[,()=]', re.S)
 
 
 def read(case):
@@ -82,9 +82,9 @@ def of_command(word, rest):
 
 
 def token(text):
-    if text[0] in "\"'": return ("text", field_name(text)) if text[0] == '"' else ("name", text[1:-1])
     if text in ("(", ")", ",", "="): return text
-    return ("word", text[0], ("name", text[1:])) if text[0] in "+-" else ("word", "", ("name", text))
+    sign = text[0] if text[0] in "+-" else ""
+    return ("word", sign, ("name", field_name(text[len(sign):])))
 
 
 def assignment(part):
