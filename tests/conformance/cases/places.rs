@@ -45,8 +45,18 @@ impl Place {
     }
 }
 
-const NAMES: &[&str] =
-    &["Harmless", "Harmless name", "harmless_word", "select", "Harm-less", "-Harmless", "1harmless", "Harm.less", "a.Harm-less", "_Harmless"];
+const NAMES: &[&str] = &[
+    "Harmless",
+    "Harmless name",
+    "harmless_word",
+    "select",
+    "Harm-less",
+    "-Harmless",
+    "1harmless",
+    "Harm.less",
+    "a.Harm-less",
+    "_Harmless",
+];
 const TEXTS: &[&str] = &["Harmless", "Har\tmless", "Harm`less", "7777", "192.0.2.0/24", "2026-02-03", "own.harmless"];
 /// Harmless texts of every kind that a target writes in a form of its own.
 const VALUES: &[&str] = &["Harmless", "Har\tmless", "\t", "Harm%less", "7777", "77.70", "Harmlèss", "192.0.2.0/24", "Har\tm/l-ess", "-"];

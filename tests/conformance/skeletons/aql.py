@@ -4,9 +4,6 @@ from sqlglot import exp
 
 from skeletons.tree import Unreadable, both, either, negated, test
 
-TRANSPARENT = (exp.Paren, exp.Lower)
-
-
 def read(case):
     """-> (comments, skeleton)"""
     try:

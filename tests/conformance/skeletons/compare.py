@@ -63,6 +63,9 @@ class Comparison:
     def own(self, a, b):
         """a name that the compiler makes: letters, digits and _, and always the same for the same"""
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", a): return f"the made-up name {a!r}"
+        hostile, harmless = (letters(text) for text in self.texts[0])
+        if harmless and hostile and harmless in letters(b) and letters(b).replace(harmless, hostile) not in letters(a):
+            return f"the made-up name {a!r} where {b!r} stood"
         if self.names.setdefault(("hostile", a), b) != b or self.names.setdefault(("harmless", b), a) != a:
             return f"{a!r} and {b!r} are mixed up with other names"
         return None
@@ -133,6 +136,11 @@ class Comparison:
 def plain(text):
     """a name as part of another"""
     return re.sub("[^A-Za-z0-9_]", "_", text)
+
+
+def letters(text):
+    """what made-up names keep of a text"""
+    return re.sub("[^A-Za-z0-9]", "", text).lower()
 
 
 def shown(node):

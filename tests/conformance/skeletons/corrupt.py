@@ -11,7 +11,7 @@ ESCAPES = {
             "backslashes before quotes are not escaped": lambda q: q.replace('\\\\"', '\\"'),
             "quotes of verbatim texts are not doubled": lambda q: re.sub(r'(?<=[^"(])""(?=[^",)\s])', '"', q),
             "line ends are not escaped": lambda q: q.replace("\\n", "\n")},
-    "sigma": {"texts are not quoted": lambda q: re.sub(r"(?m)(: |- )(['\"])(?=.*[:#{}\[\]&*!|>%@`,?-])(.*)\2$", r"\1\3", q),
+    "sigma": {"texts are not quoted": lambda q: re.sub(r"(?m)(: |- )(['\"])(?=[&*!|>%@`{\[#]|.*: |.* #)(.*)\2$", r"\1\3", q),
               "quotes are not doubled": lambda q: re.sub(r"(?<=[^' ])''(?=[^'\s])", "'", q),
               "escapes are not written": lambda q: q.replace("\\n", "\n").replace("\\x85", "\x85").replace("\\r", "\r")},
 }

@@ -3,7 +3,7 @@ import re
 import urllib.parse
 
 from lang import spl as kit
-from lang.spl_expr import SplError, end_of_string, field_name, names, number, parse_eval, parse_search, split_top
+from lang.spl_expr import SplError, end_of_string, field_name, names, parse_eval, parse_search, split_top
 
 from skeletons.tree import Unreadable, both, either, negated, test
 
@@ -170,6 +170,3 @@ def bare(node):
     """what is tested, without lower case and without the text for a missing value"""
     while node[0] in ("lower", "coalesce") and (len(node) == 2 or node[2] == ("text", "")): node = node[1]
     return node
-
-
-__all__ = ["read", "number"]
