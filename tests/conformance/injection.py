@@ -6,8 +6,8 @@ KIT is the folder of the engine kit, CASES a file that `conformance injection SE
 must be readable by an independent parser, hold the header as its only comments, and have the skeleton of a harmless one
 (skeletons/tree.py): the same clauses, stages, columns, operators and names, with the whole hostile text in the place of
 the harmless one. Then some of the queries are corrupted (skeletons/corrupt.py: a quote is not escaped, a stage is added),
-and every one of these must be noticed. Prints each difference with its query, counts for each place and target (same, refused with a
-diagnostic, FAILED), and 'N passed, N failed'. Exit status 1 if something failed."""
+and every one of these must be noticed. Prints each difference with its query, counts for each place and target (same,
+refused with a diagnostic, FAILED), and 'N passed, N failed'. Exit status 1 if something failed."""
 import argparse
 import collections
 import concurrent.futures

@@ -51,7 +51,8 @@ def build(node):
 
 def subject(node):
     """what is tested, without the lower case that a text may need"""
-    while isinstance(node, exp.Paren) or is_lower(node): node = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
+    while isinstance(node, exp.Paren) or is_lower(node):
+        node = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
     return build(node)
 
 
@@ -60,6 +61,7 @@ def is_lower(node):
 
 
 def parts(node):
+    """what a node holds, by key"""
     for key, value in node.args.items():
         if value is None or value is False or value == []: continue
         yield (key, *(build(item) for item in (value if isinstance(value, list) else [value])))

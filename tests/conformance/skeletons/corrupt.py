@@ -24,21 +24,28 @@ ADDED = {
             "a comment": lambda q: q + "\n-- x"},
     "spl": {"a command": lambda q: q + "\n| delete", "a stage": lambda q: q + "\n| head 1",
             "a macro": lambda q: q.replace('"', '"`x`', 1), "a token": lambda q: q.rstrip("\n") + ' | where a="$x$"',
-            "a term": lambda q: q.replace("latest=", "NOT x latest=", 1), "an alternative": lambda q: q.replace("latest=-10m", "latest=-10m OR x=y", 1),
-            "a comment": lambda q: q + " ``` x ```", "a subsearch": lambda q: q.replace("latest=-10m", "latest=-10m [search x]", 1),
+            "a term": lambda q: q.replace("latest=", "NOT x latest=", 1),
+            "an alternative": lambda q: q.replace("latest=-10m", "latest=-10m OR x=y", 1),
+            "a comment": lambda q: q + " ``` x ```",
+            "a subsearch": lambda q: q.replace("latest=-10m", "latest=-10m [search x]", 1),
             "an index": lambda q: q.replace("index=*", "index=_audit", 1)},
-    "kql": {"a stage": lambda q: q + "\n| take 1", "a comment": lambda q: q + "\n// x", "a table": lambda q: q + "\n| union T",
-            "a condition": lambda q: q.replace("\n| where", "\n| where true or", 1), "a statement": lambda q: "let x = 1;\n" + q,
+    "kql": {"a stage": lambda q: q + "\n| take 1", "a comment": lambda q: q + "\n// x",
+            "a table": lambda q: q + "\n| union T",
+            "a condition": lambda q: q.replace("\n| where", "\n| where true or", 1),
+            "a statement": lambda q: "let x = 1;\n" + q,
             "a later time": lambda q: q.replace("ago(", "ago(9", 1)},
-    "sigma": {"a key": lambda q: q + "\nextra: x", "a comment": lambda q: q + "\n# x", "a document": lambda q: q + "\n---\ntitle: x",
-              "an anchor": lambda q: q.replace("\nlogsource:", "\nlogsource: &a", 1), "another condition": lambda q: re.sub(r"(condition: )", r"\1not ", q, count=1)},
+    "sigma": {"a key": lambda q: q + "\nextra: x", "a comment": lambda q: q + "\n# x",
+              "a document": lambda q: q + "\n---\ntitle: x",
+              "an anchor": lambda q: q.replace("\nlogsource:", "\nlogsource: &a", 1),
+              "another condition": lambda q: re.sub(r"(condition: )", r"\1not ", q, count=1)},
 }
 HEADERS = {"spl": ("``` ", " ```"), "kql": ("// ", ""), "sigma": ("# ", "")}
 
 
 def corrupted(case):
     """(what goes wrong, the query), for all that changes it"""
-    changes = {**ESCAPES[case["target"]], **ADDED[case["target"]], "a part of the text is lost": lambda q: shortened(q, case["text"]),
+    changes = {**ESCAPES[case["target"]], **ADDED[case["target"]],
+               "a part of the text is lost": lambda q: shortened(q, case["text"]),
                "the header is written as it is": lambda q: raw_header(q, case)}
     for name, change in changes.items():
         query = change(case["query"])
@@ -46,7 +53,7 @@ def corrupted(case):
 
 
 def shortened(query, text):
-    """the longest word of the text without its last letter"""
+    """the query without the last letter of the text's longest word"""
     longest = max(re.findall("[A-Za-z]{5,}", text), key=len, default=None)
     if longest is None: return query
     return re.sub(f"(?i){longest}", lambda found: found.group()[:-1], query)

@@ -29,7 +29,8 @@ function tree(node) {
   if (is(node, SK.NameDeclaration)) return ['name', node.SimpleName, 'declared'];
   if (is(node, SK.BinaryExpression)) return ['binary', node.Operator.Text, tree(node.Left), tree(node.Right)];
   if (is(node, SK.InExpression)) return ['binary', node.Operator.Text, tree(node.Left), listOf(node.Right)];
-  if (is(node, SK.FunctionCallExpression)) return ['call', ['name', node.Name.SimpleName, 'function'], ...items(node.ArgumentList.Expressions)];
+  if (is(node, SK.FunctionCallExpression))
+    return ['call', ['name', node.Name.SimpleName, 'function'], ...items(node.ArgumentList.Expressions)];
   if (is(node, SK.PathExpression)) return ['member', tree(node.Expression), memberOf(node.Selector)];
   if (is(node, SK.ElementExpression)) return ['member', tree(node.Expression), memberOf(node.Selector)];
   return [kindOf(node), ...children(node).map(tree)];
@@ -41,12 +42,14 @@ const listOf = node => (node.Expressions ? ['list', ...items(node.Expressions)] 
 function memberOf(node) {
   if (is(node, SK.NameReference)) return ['name', node.SimpleName, 'member'];
   const inner = node.Expression;
-  if (inner && is(inner, SK.LiteralExpression) && typeof inner.LiteralValue === 'string') return ['name', inner.LiteralValue, 'member'];
+  if (inner && is(inner, SK.LiteralExpression) && typeof inner.LiteralValue === 'string')
+    return ['name', inner.LiteralValue, 'member'];
   return tree(node);
 }
 
 function answer(request) {
-  const code = request.bind ? K.KustoCode.ParseAndAnalyze(request.query, globalsFor(request.schema, [])) : K.KustoCode.Parse(request.query);
+  const code = request.bind ? K.KustoCode.ParseAndAnalyze(request.query, globalsFor(request.schema, []))
+    : K.KustoCode.Parse(request.query);
   const errors = toArray(code.GetDiagnostics()).filter(d => d.Severity === 'Error').map(d => `${d.Code} ${d.Message}`);
   if (errors.length) return { error: errors.join('; ') };
   const trivia = [];

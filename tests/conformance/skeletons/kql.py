@@ -13,7 +13,8 @@ NEGATED = {"!=": "==", "!~": "=~", "!in": "in", "!in~": "in~", "!contains": "con
 
 def read_all(kit, cases):
     """-> [(comments, skeleton) or Unreadable]"""
-    requests = json.dumps([{"query": case["query"], "schema": case["schema"], "bind": binds(case, place)} for place, case in enumerate(cases)])
+    requests = json.dumps([{"query": case["query"], "schema": case["schema"], "bind": binds(case, place)}
+                           for place, case in enumerate(cases)])
     script = pathlib.Path(__file__).with_name("kql.js")
     done = subprocess.run(["node", "--stack-size=8000", script, kit], input=requests, capture_output=True, encoding="utf-8",
                           env={**os.environ, "TZ": "UTC"})
@@ -31,7 +32,8 @@ def read_all(kit, cases):
 
 
 def binds(case, place):
-    """whether names are bound, which takes ten times as long: every third query where they are an author's, else every 12th"""
+    """whether names are bound, which takes ten times as long: in every third query where they are an author's, else in
+    every twelfth"""
     return place % (3 if case["reading"] == "name" else 12) == 0
 
 
@@ -50,16 +52,23 @@ def build(node):
     if kind == "ParenthesizedExpression": return build(parts[1])
     if kind == "binary": return operation(parts[0], parts[1], parts[2])
     inner = [build(part) for part in parts]
-    if kind == "member" and all(part[0] in ("name", "path") for part in inner): return ("path", ("text", f"{inner[0][1][1] if inner[0][0] == 'path' else inner[0][1]}.{inner[1][1]}"))
+    if kind == "member" and all(part[0] in ("name", "path") for part in inner): return path(*inner)
     if kind == "call" and inner[0][1] == "not" and len(inner) == 2: return negated(inner[1])
     return (kind, *inner)
+
+
+def path(base, member):
+    """`a.b.c`, however it is written"""
+    start = base[1][1] if base[0] == "path" else base[1]
+    return ("path", ("text", f"{start}.{member[1]}"))
 
 
 def operation(operator, left, right):
     if operator == "or": return either([build(left), build(right)])
     if operator == "and": return both([build(left), build(right)])
     if operator in NEGATED and is_texts(right): return negated(operation(NEGATED[operator], left, right))
-    if operator in TESTS and is_texts(right): return test(bare(build(left)), *((TESTS[operator], value) for value in texts(right)))
+    if operator in TESTS and is_texts(right):
+        return test(bare(build(left)), *((TESTS[operator], value) for value in texts(right)))
     return (operator, build(left), build(right))
 
 

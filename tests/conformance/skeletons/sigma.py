@@ -25,7 +25,8 @@ def read(case):
         if getattr(event, "tag", None): raise Unreadable(f"a tag: {event}")
     second = case.get("read_back")
     if isinstance(second, str): raise Unreadable(f"the second reader: {second}")
-    if second is not None and [as_json(document) for document in documents] != second: raise Unreadable("two readers read other values")
+    if second is not None and [as_json(document) for document in documents] != second:
+        raise Unreadable("two readers read other values")
     trees = [build(document, ()) for document in documents]
     if len(documents) > 1: trees = [base_rule(document, tree) for document, tree in zip(documents, trees)]
     return comments, ("documents", ("comments", str(len(comments) - len(case["header"]))), *trees)
@@ -77,9 +78,11 @@ def key_of(key, own):
 
 
 def text(value, path):
+    """a text by its place: names and ids may be made up, a condition consists of words"""
     if path == ("detection", "condition"):
-        return ("condition", *(("own", word) if SLUG.fullmatch(word.lower()) else word for word in re.findall(r"[()]|[^\s()]+", value)))
-    if UUID.fullmatch(value) and path[-1:] != ("id",) or path in (("id",), ("name",)) and SLUG.fullmatch(value): return ("own", value)
-    if path == ("id",) and UUID.fullmatch(value): return ("own", value)
+        words = re.findall(r"[()]|[^\s()]+", value)
+        return ("condition", *(("own", word) if SLUG.fullmatch(word.lower()) else word for word in words))
+    if UUID.fullmatch(value) and path != ("related", "[]", "id"): return ("own", value)
+    if path == ("name",) and SLUG.fullmatch(value): return ("own", value)
     if path == ("title",): return ("title", value)
     return ("value" if path[:1] == ("detection",) else "text", value)

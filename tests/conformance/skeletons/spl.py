@@ -66,11 +66,12 @@ class Reader(kit.Pipeline):
     def command(self, q, rows):
         word, _, rest = q.strip().partition(" ")
         word, rest = (word, rest) if "\n" not in word else q.strip().split("\n", 1)
-        if word not in ("search",): self.stages.append(of_command(word, rest.strip()))
+        if word != "search": self.stages.append(of_command(word, rest.strip()))
         return super().command(q, rows)
 
 
 def of_command(word, rest):
+    """the tree of a command"""
     if word == "where": return (word, of_eval(parse_eval(rest)))
     if word == "eval": return (word, *(assignment(part) for part in split_top(rest, ",")))
     if word in ("stats", "eventstats"): return (word, *aggregations(rest, word))
@@ -82,6 +83,7 @@ def of_command(word, rest):
 
 
 def token(text):
+    """a word of a command that has no expressions"""
     if text in ("(", ")", ",", "="): return text
     sign = text[0] if text[0] in "+-" else ""
     return ("word", sign, ("name", field_name(text[len(sign):])))
@@ -160,9 +162,11 @@ def concatenation(tree):
 
 
 def call(name, arguments):
+    """a function; tests of texts are all alike"""
     if name == "urldecode" and arguments[0][0] == "text": return ("text", urllib.parse.unquote(arguments[0][1]))
     if name == "match" and arguments[1][0] == "text": return test(bare(arguments[0]), ("regex", arguments[1][1]))
-    if name == "in" and all(argument[0] == "text" for argument in arguments[1:]): return test(bare(arguments[0]), *arguments[1:])
+    if name == "in" and all(argument[0] == "text" for argument in arguments[1:]):
+        return test(bare(arguments[0]), *arguments[1:])
     return (name, *arguments)
 
 

@@ -36,7 +36,8 @@ def joined(tag, parts, merges):
         flat += part[1:] if part[0] == tag else [part]
     kept = []
     for part in flat:
-        place = next((i for i, other in enumerate(kept) if merges(part) and merges(other) and subject(other) == subject(part)), None)
+        same = (i for i, other in enumerate(kept) if merges(part) and merges(other) and subject(other) == subject(part))
+        place = next(same, None)
         if place is None:
             kept.append(part)
         else:
@@ -89,7 +90,7 @@ def unescaped(written):
     """a Sigma value -> its pieces between wildcards"""
     parts, i = [""], 0
     while i < len(written):
-        if written[i] == "\\" and written[i + 1:i + 2] in ("*", "?", "\\") and written[i + 1:]:
+        if written[i] == "\\" and written[i + 1:i + 2] in ("*", "?", "\\"):
             parts[-1] += written[i + 1]
             i += 1
         elif written[i] in "*?":
@@ -145,7 +146,7 @@ def regex_items(pattern, i, depth):
         elif c in "?*+{" and items:
             items[-1:] = [] if c == "?" else [None]
             i = pattern.find("}", i) if c == "{" else i
-            if pattern[i + 1:i + 2] == "?": i += 1
+            i += pattern[i + 1:i + 2] == "?"
         elif c in ".^$|*+?":
             items.append(None)
         elif c == "[":
