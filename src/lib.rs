@@ -20,6 +20,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod expression;
 pub mod frontend;
+pub mod letter_case;
 pub mod logsource;
 pub mod lower;
 pub mod mutate;

@@ -4,6 +4,7 @@
 
 use crate::detection::{Detection, Metadata};
 use crate::diagnostic::{ALL_CODES, Diagnostic, Diagnostics, E0007, E0104, E0702, did_you_mean};
+use crate::letter_case::equal_ignoring_case;
 use crate::logsource::{LogSource, LogSourceId, LogSources, override_log_source};
 use crate::reader::Reader;
 use crate::source::{Source, Span, Spanned};
@@ -89,7 +90,7 @@ impl ListChange {
 /// Whether two values of a list match the same events.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Text(a), Value::Text(b)) => a.to_lowercase() == b.to_lowercase(),
+        (Value::Text(a), Value::Text(b)) => equal_ignoring_case(a, b),
         (a, b) => a == b,
     }
 }

@@ -4,11 +4,12 @@
 
 use super::event::{self, Event};
 use super::moment;
-use super::pattern::{Pattern, equal_ignoring_case, fold};
+use super::pattern::Pattern;
 use super::{Problem, problem};
 use crate::detection::{
     Comparison, Condition, FieldTest, Predicate, RegexTest, Relation, Shape, Subject, TextPattern, TimePart, ValueTest,
 };
+use crate::letter_case::{equal_ignoring_case, fold};
 use crate::logsource::{Field, LogSource};
 use fancy_regex::Regex;
 use ipnet::IpNet;

@@ -2,6 +2,7 @@
 //! (`{"author": {"name": "ann"}}`); both are read here, and nowhere else.
 
 use super::moment;
+use crate::letter_case::equal_ignoring_case;
 use crate::logsource::{ElementPath, EventPath, Field, LogSource};
 use serde_json::{Map, Number, Value as Json};
 use std::borrow::Cow;
@@ -178,7 +179,7 @@ fn any_at<'e>(fields: &'e Map<String, Json>, place: &EventPath, test: &mut dyn F
 fn any_chosen<'e>(item: &'e Json, element: &ElementPath, test: &mut dyn FnMut(&'e Json) -> bool) -> bool {
     let Json::Object(members) = item else { return false };
     let key = members.get(&element.key).and_then(text);
-    let chosen = key.is_some_and(|key| super::pattern::equal_ignoring_case(&key, &element.equals));
+    let chosen = key.is_some_and(|key| equal_ignoring_case(&key, &element.equals));
     chosen && members.get(&element.value).is_some_and(|value| any_element(value, test))
 }
 

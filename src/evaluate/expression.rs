@@ -4,8 +4,8 @@
 use super::condition::Matcher;
 use super::event::{self, Event};
 use super::moment;
-use super::pattern::{equal_ignoring_case, fold};
 use crate::expression::{Arithmetic, ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
+use crate::letter_case::{equal_ignoring_case, fold};
 use crate::logsource::{Field, LogSource};
 use serde_json::Value as Json;
 use std::cmp::Ordering;

@@ -1,29 +1,7 @@
-//! Case folding and wildcards.
+//! Wildcards: [`TextPattern`] → [`Pattern`] → whether a text matches.
 
 use crate::detection::{Segment, Shape, TextPattern};
-use std::borrow::Cow;
-
-/// Unicode simple lower case, character by character (`İ` is `i`).
-pub fn fold(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
-        return if has_upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
-    }
-    Cow::Owned(text.chars().map(fold_character).collect())
-}
-
-/// Only `İ` has a lower case of two characters, of which the first is its simple one.
-fn fold_character(character: char) -> char {
-    character.to_lowercase().next().unwrap_or(character)
-}
-
-/// Whether two texts are equal after [`fold`].
-pub fn equal_ignoring_case(left: &str, right: &str) -> bool {
-    if left.is_ascii() && right.is_ascii() {
-        return left.eq_ignore_ascii_case(right);
-    }
-    left.chars().map(fold_character).eq(right.chars().map(fold_character))
-}
+use crate::letter_case::fold;
 
 /// A [`TextPattern`] made ready. If it is not cased, its literals are folded and it expects a folded text.
 #[derive(Debug, Clone)]
@@ -182,13 +160,5 @@ mod tests {
             let expected = naive(&all, &text.chars().collect::<Vec<_>>());
             assert_eq!(matches(&written, &text), expected, "{written} {text}");
         }
-    }
-
-    #[test]
-    fn folding() {
-        assert_eq!(fold("ÀİSS"), "àiss");
-        assert!(equal_ignoring_case("straße", "STRAßE"));
-        assert!(!equal_ignoring_case("straße", "STRASSE"));
-        assert!(!equal_ignoring_case("a", "ab"));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Binding, ColumnType, ElementPath, EventPath, Field, FieldType, LogSource, Place, TimeFormat};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0701};
+use crate::letter_case::equal_ignoring_case;
 use crate::source::Span;
 use crate::yaml::Number;
 use serde_json::Value;
@@ -166,7 +167,7 @@ fn collect<'v>(event: &'v Value, path: &EventPath, found: &mut Vec<&'v Value>) {
     match path {
         EventPath::Path(path) => walk(event, path, &mut |value| found.push(value)),
         EventPath::Element(ElementPath { list, key, equals, value }) => walk(event, list, &mut |element| {
-            let chosen = element.get(key).and_then(Value::as_str).is_some_and(|text| text.to_lowercase() == equals.to_lowercase());
+            let chosen = element.get(key).and_then(Value::as_str).is_some_and(|text| equal_ignoring_case(text, equals));
             if chosen && let Some(member) = element.get(value) {
                 walk(member, &[], &mut |value| found.push(value));
             }

@@ -5,6 +5,7 @@ use crate::detection::{
     Comparison, Condition, FieldTest, Item, Modifier, Predicate, RegexTest, Relation, Segment, Subject, TextPattern, TimePart, ValueTest,
 };
 use crate::diagnostic::{Code, Diagnostic, E0208, E0209, E0210, E0211, E0214, E0217, W0102, W0103, W0205, W0206};
+use crate::letter_case::fold;
 use crate::logsource::{Field, FieldType};
 use crate::source::{Span, Spanned};
 use crate::spec::ItemBlock;
@@ -175,7 +176,7 @@ fn warn_about_repeats(lowering: &mut Lowering<'_, '_>, block: &ItemBlock) {
     for value in &block.values {
         let key = match &value.value {
             Value::Text(text) if cased => text.clone(),
-            Value::Text(text) => text.to_lowercase(),
+            Value::Text(text) => fold(text).into_owned(),
             Value::Number(number) => number.text.clone(),
             Value::Null | Value::Boolean(_) | Value::List(_) | Value::Map(_) => continue,
         };

@@ -3,6 +3,7 @@
 use super::{DetectionBlock, ListBlock, Spec, aggregate, detection, tests};
 use crate::detection::{Alert, Entity, EquivalentMutant, Metadata, TargetSettings, Throttle};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0110, E0212, closest, did_you_mean};
+use crate::letter_case::fold;
 use crate::logsource::LogSourceReference;
 use crate::reader::Reader;
 use crate::source::{Source, Span, Spanned};
@@ -220,9 +221,9 @@ fn log_source(reader: &mut Reader<'_, '_>, entry: &Entry<'_>) -> Option<Spanned<
         }
         let text = reader.text(&part.value, &part.key.value)?;
         match &*part.key.value {
-            "product" => reference.id.product = Some(text.value.to_lowercase()),
-            "category" => reference.id.category = Some(text.value.to_lowercase()),
-            "service" => reference.id.service = Some(text.value.to_lowercase()),
+            "product" => reference.id.product = Some(fold(&text.value).into_owned()),
+            "category" => reference.id.category = Some(fold(&text.value).into_owned()),
+            "service" => reference.id.service = Some(fold(&text.value).into_owned()),
             _ => reference.definition = Some(text),
         }
     }

@@ -11,6 +11,7 @@ use super::writer::{Kind, Property, Writer};
 use crate::detection::{Condition, Measure, MeasureFunction, Predicate, Segment, Subject, TextPattern, ValueTest};
 use crate::diagnostic::{A009, Diagnostic, E0405};
 use crate::expression::{Arithmetic, ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
+use crate::letter_case::{equal_ignoring_case, fold, has_case, has_case_beyond_ascii};
 use crate::logsource::Field;
 use crate::source::Span;
 use std::sync::Arc;
@@ -192,7 +193,7 @@ impl<'w, 'a, 'c> Compiler<'w, 'a, 'c> {
         let unequal = relation == Relational::NotEqual;
         let (value, literal) = match (&left.kind, &right.kind) {
             (ExpressionKind::Text(a), ExpressionKind::Text(b)) => {
-                let holds = (names::fold(a) == names::fold(b)) != unequal;
+                let holds = (equal_ignoring_case(a, b)) != unequal;
                 return if holds { Clause::ALWAYS } else { Clause::NEVER };
             }
             (_, ExpressionKind::Text(literal)) => (left, literal),
@@ -205,18 +206,18 @@ impl<'w, 'a, 'c> Compiler<'w, 'a, 'c> {
             }
         };
         let Some(value) = self.value(value) else { return Clause::NEVER };
-        if names::has_wide_case(literal) {
+        if has_case_beyond_ascii(literal) {
             self.writer.assume(A009, left.span, format!("LOWER folds letters beyond ASCII, which `{literal}` needs"));
         }
-        let lower = if names::has_case(literal) { self.writer.spell("lower", &[&value.text]) } else { value.text.clone() };
+        let lower = if literal.chars().any(has_case) { self.writer.spell("lower", &[&value.text]) } else { value.text.clone() };
         if literal.chars().any(names::is_risky) {
             let pattern = TextPattern::new([Segment::Literal(literal.clone())], false);
-            let regex = names::literal(&regex::of_pattern(&pattern, names::fold));
+            let regex = names::literal(&regex::of_pattern(&pattern, |text| fold(text).into_owned()));
             let test = self.writer.test("matches", &[&lower, &regex]);
             let test = if unequal { test.negated() } else { test };
             return guard(test, &[&value], guarded || unequal);
         }
-        let test = self.writer.test(operator(relation), &[&lower, &names::literal(&names::fold(literal))]);
+        let test = self.writer.test(operator(relation), &[&lower, &names::literal(&fold(literal))]);
         guard(test, &[&value], guarded)
     }
 

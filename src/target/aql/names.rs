@@ -291,25 +291,6 @@ pub fn is_risky(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2018}'..='\u{201f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Simple lower case, character by character.
-pub fn fold(text: &str) -> String {
-    text.chars().map(fold_character).collect()
-}
-
-fn fold_character(c: char) -> char {
-    c.to_lowercase().next().unwrap_or(c)
-}
-
-/// Whether letter case makes a difference.
-pub fn has_case(text: &str) -> bool {
-    text.chars().any(|c| fold_character(c) != c || !c.to_uppercase().eq([c]))
-}
-
-/// Whether letter case beyond ASCII makes a difference.
-pub fn has_wide_case(text: &str) -> bool {
-    text.chars().filter(|c| !c.is_ascii()).any(|c| has_case(c.encode_utf8(&mut [0; 4])))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,12 +315,5 @@ mod tests {
     #[test]
     fn values_double_their_quotes_and_keep_backslashes() {
         assert_eq!(literal(r"it's C:\x\"), r"'it''s C:\x\'");
-    }
-
-    #[test]
-    fn letter_case() {
-        assert_eq!(fold("ÄbÇ"), "äbç");
-        assert!(has_case("a1") && !has_case("10.0/%_ 日本"));
-        assert!(has_wide_case("Ä") && !has_wide_case("A日本"));
     }
 }

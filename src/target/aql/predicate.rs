@@ -11,6 +11,7 @@ use crate::detection::{
     Comparison, Condition, FieldTest, Predicate, RegexTest, Relation, Segment, Shape, Subject, TextPattern, TimePart, ValueTest,
 };
 use crate::diagnostic::{A001, A004, A006, A009, A010, A011, A013, Code};
+use crate::letter_case::{equal_ignoring_case, fold, has_case, has_case_beyond_ascii};
 use crate::source::Span;
 use crate::yaml::Number;
 use ipnet::IpNet;
@@ -78,7 +79,7 @@ struct Listed {
 impl Listed {
     /// `x = a` or `x IN (a, b)`, over the lower case of the text where case matters.
     fn clauses(self, writer: &Writer<'_>, text: &str, value: &str) -> Vec<Clause> {
-        let lower = if self.texts.iter().any(|text| names::has_case(text)) { writer.spell("lower", &[text]) } else { text.to_owned() };
+        let lower = if self.texts.iter().any(|text| text.chars().any(has_case)) { writer.spell("lower", &[text]) } else { text.to_owned() };
         let texts = unique(self.texts.iter().map(|text| names::literal(text)));
         [one_of(writer, &lower, texts), one_of(writer, value, unique(self.exact))].into_iter().filter(|clause| !clause.is_never()).collect()
     }
@@ -193,7 +194,7 @@ impl Tester<'_, '_, '_> {
     }
 
     fn wide_case(&mut self, text: &str) {
-        if names::has_wide_case(text) {
+        if has_case_beyond_ascii(text) {
             let message =
                 format!("LOWER, ILIKE and IMATCHES fold letters beyond ASCII, which the test of `{}` needs", self.property.field.name);
             self.writer.assume(A009, self.span, message);
@@ -227,7 +228,7 @@ impl Tester<'_, '_, '_> {
         }
         match pattern.shape() {
             Shape::Equals(literal) if !pattern.cased && !literal.chars().any(names::is_risky) => {
-                self.listed.texts.push(names::fold(literal));
+                self.listed.texts.push(fold(literal).into_owned());
                 None
             }
             Shape::Equals(_) | Shape::StartsWith(_) | Shape::EndsWith(_) | Shape::Contains(_) | Shape::Wildcards | Shape::Anything => {
@@ -238,7 +239,7 @@ impl Tester<'_, '_, '_> {
 
     /// QRadar's values for one of ours.
     fn mapped_literals(&self, text: &str, cased: bool) -> Vec<String> {
-        let same = |ours: &str| if cased { ours == text } else { names::fold(ours) == names::fold(text) };
+        let same = |ours: &str| if cased { ours == text } else { equal_ignoring_case(ours, text) };
         self.property.values.iter().filter(|(ours, _)| same(ours)).map(|(_, theirs)| names::literal(theirs)).collect()
     }
 
@@ -480,7 +481,7 @@ fn text_pattern(writer: &Writer<'_>, text: &str, pattern: &TextPattern) -> Claus
         let regex = regex::of_pattern(pattern, str::to_owned);
         return writer.test("matches", &[text, &names::literal(&regex)]);
     }
-    let regex = regex::of_pattern(pattern, names::fold);
+    let regex = regex::of_pattern(pattern, |text| fold(text).into_owned());
     writer.test("matches", &[&writer.spell("lower", &[text]), &names::literal(&regex)])
 }
 
@@ -494,7 +495,7 @@ fn regex_test(writer: &mut Writer<'_>, text: &str, test: &RegexTest, name: &str,
     };
     writer.assume(A013, span, format!("`.`, `\\b`, `\\w` and other classes in the regular expression for {name} mean in Java what they mean elsewhere, for the values that occur"));
     if regex::ignores_case(test) {
-        if names::has_wide_case(&pattern) {
+        if has_case_beyond_ascii(&pattern) {
             writer.assume(A009, span, format!("IMATCHES folds letters beyond ASCII, which the regular expression for {name} needs"));
         }
         return Some(writer.test("imatches", &[text, &names::literal(&pattern)]));
@@ -545,7 +546,7 @@ fn raw_pattern(writer: &mut Writer<'_>, raw: &str, pattern: &TextPattern, span: 
     };
     let escaped = TextPattern::new(pattern.segments.iter().map(escape), pattern.cased);
     for segment in &pattern.segments {
-        wide |= !pattern.cased && matches!(segment, Segment::Literal(text) if names::has_wide_case(text));
+        wide |= !pattern.cased && matches!(segment, Segment::Literal(text) if has_case_beyond_ascii(text));
     }
     if wide {
         writer.assume(A009, span, "ILIKE and LOWER fold letters beyond ASCII, which a keyword needs".to_owned());

@@ -4,13 +4,14 @@
 //! (below `not`, inside of `or`, in computed columns) a condition is written *strictly*: false instead of null.
 
 use super::layout::Doc;
-use super::spelling::{lower, needs_fold, regex_escape, regex_literal, regex_needs, text_literal};
+use super::spelling::{regex_escape, regex_literal, regex_needs, text_literal};
 use super::value::{Item, Located, Operand, PLAIN_NUMBER, Stored};
 use super::writer::Writer;
 use crate::detection::{
     Comparison, Condition, FieldTest, Predicate, RegexTest, Relation, Segment, Shape, Subject, TextPattern, TimePart, ValueTest,
 };
 use crate::diagnostic::{Diagnostic, E0401, K002, K003, K006};
+use crate::letter_case::{equal_ignoring_case, fold, has_case_beyond_ascii};
 use crate::logsource::{ColumnType, Field, FieldType, Place};
 use crate::source::Span;
 use crate::yaml::Number;
@@ -167,11 +168,11 @@ impl Writer<'_> {
 
     /// A literal of ours, where the platform writes other values; a value without a counterpart stands for itself.
     fn mapped_literal(&mut self, operand: &Operand, text: &str, cased: bool, equal: &mut Literals, span: Span) -> Option<Doc> {
-        let same = |a: &str| if cased { a == text } else { lower(a) == lower(text) };
+        let same = |a: &str| if cased { a == text } else { equal_ignoring_case(a, text) };
         let plain = Operand { values: Vec::new(), ..operand.clone() };
         let theirs = operand.values.iter().filter(|(ours, _)| same(ours)).map(|(_, theirs)| theirs);
         let parts: Vec<Doc> = theirs.filter_map(|theirs| self.literal(&plain, theirs, false, equal, span)).collect();
-        let replaced = operand.values.iter().any(|(_, theirs)| lower(theirs) == lower(text));
+        let replaced = operand.values.iter().any(|(_, theirs)| equal_ignoring_case(theirs, text));
         let itself = if replaced { None } else { self.literal(&plain, text, cased, equal, span) };
         let parts: Vec<Doc> = parts.into_iter().chain(itself).collect();
         (!parts.is_empty()).then(|| Doc::any(parts))
@@ -280,9 +281,9 @@ impl Writer<'_> {
         };
         if pattern.cased {
             self.op(cased, &[text, &text_literal(literal)])
-        } else if needs_fold(literal) {
+        } else if has_case_beyond_ascii(literal) {
             self.assume_folding();
-            self.op(cased, &[&self.op("lower", &[text]), &text_literal(&lower(literal))])
+            self.op(cased, &[&self.op("lower", &[text]), &text_literal(&fold(literal))])
         } else {
             self.op(operator, &[text, &text_literal(literal)])
         }
@@ -479,7 +480,7 @@ impl Writer<'_> {
     fn keyword_pattern(&self, pattern: &TextPattern, json: bool) -> Doc {
         let literal = match pattern.shape() {
             Shape::Anything | Shape::Equals("") => return Doc::always(),
-            Shape::Contains(text) if pattern.cased || !needs_fold(text) => text,
+            Shape::Contains(text) if pattern.cased || !has_case_beyond_ascii(text) => text,
             Shape::Equals(_) | Shape::StartsWith(_) | Shape::EndsWith(_) | Shape::Contains(_) | Shape::Wildcards => {
                 return Doc::leaf(self.op("any_matches", &[&regex_literal(&wildcard_regex(pattern, false))]));
             }
@@ -519,8 +520,8 @@ impl Literals {
     fn push_text(&mut self, text: &str, cased: bool) {
         if cased {
             self.cased.push(text.to_owned());
-        } else if needs_fold(text) {
-            self.folded.push(lower(text));
+        } else if has_case_beyond_ascii(text) {
+            self.folded.push(fold(text).into_owned());
         } else {
             self.ignoring_case.push(text.to_owned());
         }

@@ -1,11 +1,12 @@
 //! The expression language of aggregates → KQL. Values may be null; conditions are two-valued where it could be seen.
 
 use super::layout::Doc;
-use super::spelling::{lower, needs_fold, number_literal, text_literal, timespan_literal};
+use super::spelling::{number_literal, text_literal, timespan_literal};
 use super::value::{Located, Operand, Stored};
 use super::writer::Writer;
 use crate::diagnostic::{Diagnostic, E0401, K003, K008};
 use crate::expression::{Arithmetic, ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
+use crate::letter_case::{fold, has_case_beyond_ascii};
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
 use crate::yaml::Number;
@@ -208,10 +209,10 @@ impl Writer<'_> {
                 (false, None) => Doc::never(),
             };
         }
-        let folds = !literal || needs_fold(&b.text);
+        let folds = !literal || has_case_beyond_ascii(&b.text);
         let compares = if folds {
             self.assume_folding();
-            let right = if literal { lower(&b.text) } else { self.op("lower", &[&b.text]) };
+            let right = if literal { fold(&b.text).into_owned() } else { self.op("lower", &[&b.text]) };
             let operator = if negative { "not_equals_cased" } else { "equals_cased" };
             self.op(operator, &[&self.op("lower", &[&a.text]), &right])
         } else {

@@ -138,20 +138,6 @@ pub fn plain_name(name: &str) -> String {
     name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }
 
-/// Lower case, character by character.
-pub fn lower(text: &str) -> String {
-    text.chars().map(lower_character).collect()
-}
-
-fn lower_character(character: char) -> char {
-    character.to_lowercase().next().unwrap_or(character)
-}
-
-/// Whether a text holds a letter beyond ASCII that has another case.
-pub fn needs_fold(text: &str) -> bool {
-    text.chars().any(|c| !c.is_ascii() && (c.to_lowercase().next() != Some(c) || c.to_uppercase().next() != Some(c)))
-}
-
 /// What a regular expression needs of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegexNeeds {

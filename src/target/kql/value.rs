@@ -4,6 +4,7 @@
 use super::spelling::{member, name, plain_name, regex_literal, text_literal};
 use super::writer::Writer;
 use crate::diagnostic::{Diagnostic, E0401, E0403};
+use crate::letter_case::{fold, has_case_beyond_ascii};
 use crate::logsource::{Binding, ColumnType, Field, FieldType, Place, TimeFormat};
 use crate::source::Span;
 use std::borrow::Cow;
@@ -249,10 +250,10 @@ impl Writer<'_> {
 
     /// `text =~ "literal"`, also for letters beyond ASCII.
     fn equals_ignoring_case(&mut self, text: &str, literal: &str) -> String {
-        if super::spelling::needs_fold(literal) {
+        if has_case_beyond_ascii(literal) {
             self.assume_folding();
             let folded = self.op("lower", &[text]);
-            self.op("equals_cased", &[&folded, &text_literal(&super::spelling::lower(literal))])
+            self.op("equals_cased", &[&folded, &text_literal(&fold(literal))])
         } else {
             self.op("equals", &[text, &text_literal(literal)])
         }

@@ -8,6 +8,7 @@ use crate::detection::{
 };
 use crate::diagnostic::{S007, S008, S010, S011, S012, S013, S014, S015, S016, S017, S018, S019, S020, S021};
 use crate::expression::ExpressionKind;
+use crate::letter_case::has_case_beyond_ascii;
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
 use crate::target::Deviation;
@@ -103,8 +104,7 @@ fn of_test(test: &ValueTest, subject: &Subject, span: Span, found: &mut Vec<Devi
 
 /// Whether a literal holds a character beyond ASCII that has two cases.
 fn has_letters_beyond_ascii(pattern: &TextPattern) -> bool {
-    let cased = |c: char| !c.is_ascii() && (c.to_lowercase().ne([c]) || c.to_uppercase().ne([c]));
-    pattern.segments.iter().any(|segment| matches!(segment, Segment::Literal(text) if text.chars().any(cased)))
+    pattern.segments.iter().any(|segment| matches!(segment, Segment::Literal(text) if has_case_beyond_ascii(text)))
 }
 
 fn of_regex(regex: &RegexTest, name: &str, span: Span, found: &mut Vec<Deviation>) {

@@ -3,11 +3,12 @@
 
 use super::filter::PLAIN_NUMBER;
 use super::layout::{Fragment, Joint, inside};
-use super::quote::{eval_text, fold, format_number, is_numeric};
+use super::quote::{eval_text, format_number, is_numeric};
 use super::regex::END;
 use super::writer::Writer;
 use crate::diagnostic::{Diagnostic, E0405};
 use crate::expression::{Arithmetic, ColumnReference, Expression, ExpressionKind, Function, Relational, Type};
+use crate::letter_case::fold;
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
 

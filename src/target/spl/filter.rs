@@ -3,7 +3,7 @@
 
 use super::layout::{Fragment, Joint, inside, list};
 use super::moment;
-use super::quote::{eval_text, fold, format_number, is_numeric, is_plain, regex_text};
+use super::quote::{eval_text, format_number, is_numeric, is_plain, regex_text};
 use super::regex::{END, translate};
 use super::search::network_text;
 use super::writer::{Located, Writer};
@@ -11,8 +11,10 @@ use crate::detection::{
     Comparison, Condition, FieldTest, Predicate, RegexTest, Relation, Segment, Shape, Subject, TextPattern, TimePart, ValueTest,
 };
 use crate::diagnostic::{P002, P006};
+use crate::letter_case::fold;
 use crate::logsource::Field;
 use crate::source::Span;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A number as the specification writes it.
@@ -129,7 +131,8 @@ impl Writer<'_> {
             }
             let there = self.there(reach);
             let value = if cased { there } else { self.op("lower", &[&there]) };
-            let literals: Vec<String> = texts.iter().map(|text| eval_text(&if cased { (*text).to_owned() } else { fold(text) })).collect();
+            let literals: Vec<String> =
+                texts.iter().map(|text| eval_text(&if cased { Cow::Borrowed(*text) } else { fold(text) })).collect();
             members.push(Fragment::atom(match literals.as_slice() {
                 [literal] => self.op("equals", &[&value, literal]),
                 literals => self.op("in_list", &[&value, &list(literals)]),

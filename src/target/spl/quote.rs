@@ -155,11 +155,6 @@ pub fn regex_text(text: &str) -> String {
     text.chars().map(regex_character).collect()
 }
 
-/// Simple lower case, one character for one.
-pub fn fold(text: &str) -> String {
-    text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
-}
-
 /// Whether SPL would compare this text as a number.
 pub fn is_numeric(text: &str) -> bool {
     let text = text.trim();

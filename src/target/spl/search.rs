@@ -10,6 +10,7 @@ use super::quote::{escape, format_number, is_canonical_number, is_numeric, is_pl
 use super::writer::{Located, Writer};
 use crate::detection::{Comparison, Condition, Predicate, Segment, Shape, Subject, TextPattern, ValueTest};
 use crate::diagnostic::P002;
+use crate::letter_case::equal_ignoring_case;
 use crate::logsource::FieldType;
 use crate::source::Span;
 use ipnet::IpNet;
@@ -215,7 +216,7 @@ impl Writer<'_> {
             }
             ValueTest::Text(pattern) => {
                 let (Shape::Equals(text), false) = (pattern.shape(), pattern.cased) else { return SearchedTest::default() };
-                let same = |other: &str| super::quote::fold(other) == super::quote::fold(text);
+                let same = |other: &str| equal_ignoring_case(other, text);
                 let mut texts: Vec<String> = field.values.iter().filter(|(ours, _)| same(ours)).map(|(_, theirs)| theirs.clone()).collect();
                 if !field.values.iter().any(|(_, theirs)| same(theirs)) {
                     texts.push(text.to_owned());

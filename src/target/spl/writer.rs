@@ -5,6 +5,7 @@ use super::moment;
 use super::quote;
 use crate::detection::Detection;
 use crate::diagnostic::{Code, Diagnostic, E0401, E0403, P001, P003, P007};
+use crate::letter_case::{fold, has_case_beyond_ascii};
 use crate::logsource::{ColumnType, Field, FieldType, Place, TimeFormat};
 use crate::source::Span;
 use crate::target::Deviation;
@@ -96,8 +97,7 @@ impl<'a> Writer<'a> {
 
     /// Case is ignored in a text that has letters beyond ASCII.
     pub fn assume_folding(&mut self, name: &str, text: &str, span: Span) {
-        let cased = |c: char| !c.is_ascii() && (c.to_lowercase().ne([c]) || c.to_uppercase().ne([c]));
-        if text.chars().any(cased) {
+        if has_case_beyond_ascii(text) {
             self.assume(P007, span, format!("Splunk ignores the case of the letters beyond ASCII that `{name}` is tested for"));
         }
     }
@@ -196,7 +196,7 @@ impl<'a> Writer<'a> {
         let helper = self.helper(&field.name);
         self.assume_folding(&field.name, equals, span);
         let chosen = self.op("lower", &[&format!("json_extract({elements}, \"{key}\")")]);
-        let chosen = self.op("equals", &[&chosen, &quote::eval_text(&quote::fold(equals))]);
+        let chosen = self.op("equals", &[&chosen, &quote::eval_text(&fold(equals))]);
         self.prepare.push(format!("spath path=\"{list}{{}}\" output={elements}"));
         self.prepare.push(self.op("assign", &[&elements, &format!("mvfilter({chosen})")]));
         self.prepare.push(self.op("assign", &[&elements, &format!("\"[\".mvjoin({elements}, \",\").\"]\"")]));
@@ -261,7 +261,7 @@ impl<'a> Writer<'a> {
         let folded = self.op("lower", &[&source]);
         let mut arguments = Vec::new();
         for (ours, theirs) in &field.values {
-            arguments.push(self.op("equals", &[&folded, &quote::eval_text(&quote::fold(theirs))]));
+            arguments.push(self.op("equals", &[&folded, &quote::eval_text(&fold(theirs))]));
             arguments.push(quote::eval_text(ours));
         }
         let cases: Vec<String> = arguments.chunks(2).map(|pair| pair.join(", ")).chain([format!("true(), {source}")]).collect();

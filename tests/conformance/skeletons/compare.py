@@ -22,6 +22,7 @@ class Comparison:
         if a[0] != b[0]: return f"{shown(a)} instead of {shown(b)}"
         if a[0] == "text": return None if self.is_text(a[1], b[1]) else f"the text {a[1]!r} where {b[1]!r} stood"
         if a[0] == "title": return None if self.is_title(a[1], b[1]) else f"the title {a[1]!r} where {b[1]!r} stood"
+        if a[0] == "comment": return None if self.is_comment(a[1], b[1]) else f"the comment {a[1]!r} where {b[1]!r} stood"
         if a[0] == "value": return None if self.is_value(a[1], b[1]) else f"the value {a[1]!r} where {b[1]!r} stood"
         if a[0] == "name": return self.name(a, b)
         if a[0] == "own": return self.own(a[1], b[1])
@@ -43,6 +44,11 @@ class Comparison:
         """the same for a title, which may be cut off"""
         hostile, harmless = self.texts[0]
         return self.is_text(a, b) or (len(a) >= SHORTEST_CUT and b.replace(harmless, hostile).startswith(a))
+
+    def is_comment(self, a, b):
+        """the same for a comment, which has blanks for what could end it"""
+        hostile, harmless = self.texts[0]
+        return is_comment_of(a, b.replace(harmless, hostile))
 
     def is_value(self, a, b):
         """the same for a value of Sigma, in which wildcards are escaped"""
@@ -79,6 +85,7 @@ class Comparison:
             if same is None: return f"the value {value!r} is missing in {a}"
             rest.remove(same)
         if bool(rest) != bool(own): return f"the values {rest} where {own} stood"
+        if not own: return None
         if self.reading == "pattern": return self.patterns(rest, own)
         wanted = self.expected(own)
         for kind, value in rest:

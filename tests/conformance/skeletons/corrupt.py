@@ -53,10 +53,10 @@ def corrupted(case):
 
 
 def shortened(query, text):
-    """the query without the last letter of the text's longest word"""
+    """the query without the last letter of the text's longest word; a longer word that holds it is another one"""
     longest = max(re.findall("[A-Za-z]{5,}", text), key=len, default=None)
     if longest is None: return query
-    return re.sub(f"(?i){longest}", lambda found: found.group()[:-1], query)
+    return re.sub(f"(?i)(?<![a-z]){longest}(?![a-z])", lambda found: found.group()[:-1], query)
 
 
 def raw_header(query, case):

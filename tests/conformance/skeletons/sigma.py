@@ -29,7 +29,8 @@ def read(case):
         raise Unreadable("two readers read other values")
     trees = [build(document, ()) for document in documents]
     if len(documents) > 1: trees = [base_rule(document, tree) for document, tree in zip(documents, trees)]
-    return comments, ("documents", ("comments", str(len(comments) - len(case["header"]))), *trees)
+    inner = (("comment", comment) for comment in comments[len(case["header"]):])
+    return comments, ("documents", ("comments", *inner), *trees)
 
 
 def base_rule(document, tree):

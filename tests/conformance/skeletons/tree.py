@@ -4,6 +4,7 @@
     ("name", value)             a name of a field, column or table
     ("value", value)            a value of a Sigma rule, with its escapes
     ("title", value)            a title, which may be cut off
+    ("comment", value)          a comment inside of a document
     ("own", value)              a name that the compiler made up
     ("is", subject, values)     one of several tests of one subject, whatever the operators: `=`, `IN`, `LIKE`, a regular
                                 expression. values: (kind, text) with kind text, like, find (`*` is a wildcard), word or regex
