@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks every query in out/ with independent parsers (check.py), then executes the queries of all detections, of all
 # language tests and of random specs on independent engines and compares their rows with the evaluator's (run.py).
+# Between them it parses queries with hostile texts at every place where an author writes free text (injection.py).
 # usage: run.sh [RANDOM_SPECS [SEED [only-random]]]     2,000 random specs of seed 1 if not given
 # Installs what the engine kit needs first. The kit's folder is $COGNATE_ENGINES, or tests/conformance/engines; it
 # installs into $ENGINES_HOME.
@@ -34,6 +35,9 @@ if [ "$sets" = all ]; then
         target/debug/examples/conformance "$set" > "$cases/$set"
         python3 tests/conformance/run.py "$kit" "$cases/$set"
     done
+    echo
+    target/debug/examples/conformance injection "$seed" 45 > "$cases/injection"
+    python3 tests/conformance/injection.py "$kit" "$cases/injection"
 fi
 echo
 target/debug/examples/conformance random "$seed" "$count" > "$cases/random"

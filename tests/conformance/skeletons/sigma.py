@@ -37,7 +37,7 @@ def base_rule(document, tree):
     """a rule that a correlation counts: its title is made of the correlation's and of a measure's name"""
     found = re.fullmatch(r"(.*) - ([A-Za-z0-9 ]*)( \(Base Rule\))?", str(document.get("title")), re.S)
     if "correlation" in document or not found: return tree
-    title = ("entry", ("text", "title"), ("base", ("title", found[1]), ("own", found[2].replace(" ", "_") or "_")))
+    title = ("entry", ("text", "title"), ("base", ("title", found[1]), ("cut", found[2].replace(" ", "_") or "_")))
     return (tree[0], *(title if part[1] == ("text", "title") else part for part in tree[1:]))
 
 

@@ -6,6 +6,7 @@
     ("title", value)            a title, which may be cut off
     ("comment", value)          a comment inside of a document
     ("own", value)              a name that the compiler made up
+    ("cut", value)              the same, which may be cut off
     ("is", subject, values)     one of several tests of one subject, whatever the operators: `=`, `IN`, `LIKE`, a regular
                                 expression. values: (kind, text) with kind text, like, find (`*` is a wildcard), word or regex
     (tag, *parts)               anything else; tags and plain strings must be equal
