@@ -11,8 +11,10 @@ pub mod alert;
 #[cfg(test)]
 pub(crate) mod build;
 pub mod condition;
+pub mod evaluators;
 pub mod event;
 pub mod expression;
+pub mod index;
 pub mod measure;
 pub mod moment;
 pub mod pattern;
@@ -22,6 +24,7 @@ mod tests;
 pub mod throttle;
 
 pub use alert::{Alert, AlertBody};
+pub use evaluators::Evaluators;
 pub use event::{Event, read_time};
 pub use problem::Problem;
 

@@ -185,7 +185,7 @@ pub struct Field {
 }
 
 /// A place in the product's own JSON event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EventPath {
     /// `a.b.c`; a list on the way stands for each of its elements.
     Path(Vec<String>),
@@ -195,7 +195,7 @@ pub enum EventPath {
 }
 
 /// A value of the list elements that are chosen by a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ElementPath {
     /// Path of the list.
     pub list: Vec<String>,

@@ -4,7 +4,7 @@ use super::workspace::Workspace;
 use super::{EvalArguments, Outcome, files};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, E0211, Severity};
-use crate::evaluate::{Alert, Evaluator, Event, Problem, RunOptions, read_time};
+use crate::evaluate::{Alert, Evaluator, Evaluators, Problem, RunOptions, read_time};
 use anyhow::{Context, bail};
 use serde_json::{Map, Value as Json};
 use std::fs::File;
@@ -37,11 +37,7 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
         return workspace.finish(good);
     }
     let options = RunOptions { throttle: !arguments.no_throttle };
-    let mut evaluators = Vec::new();
-    for detection in &detections {
-        evaluators.push((detection, Evaluator::new(detection, options)?));
-    }
-    match alerts(arguments, evaluators) {
+    match alerts(arguments, &detections, Evaluators::new(&detections, options)?) {
         Ok(0) => workspace.finish(good),
         Ok(bad) => {
             files::print_error(&format!("{} could not be used\n", files::counted(bad, "line")));
@@ -61,19 +57,18 @@ fn pattern_problem(problem: &Problem) -> Diagnostic {
 }
 
 /// Prints the alerts; returns how many lines could not be used.
-fn alerts(arguments: &EvalArguments, mut evaluators: Vec<Running<'_>>) -> anyhow::Result<usize> {
+fn alerts(arguments: &EvalArguments, detections: &[Detection], mut evaluators: Evaluators<'_>) -> anyhow::Result<usize> {
     // whoever sends events one by one wants to see an alert at once
     let out = io::stdout().lock();
     let mut out: Box<dyn Write> = if files::is_standard_input(&arguments.events) { Box::new(out) } else { Box::new(BufWriter::new(out)) };
-    let bad = if arguments.sort { sorted(arguments, &mut evaluators, &mut out)? } else { streamed(arguments, &mut evaluators, &mut out)? };
-    for (_, evaluator) in evaluators {
-        print(&mut out, evaluator.finish())?;
-    }
+    let bad = match arguments.sort {
+        true => sorted(arguments, detections, &mut evaluators, &mut out)?,
+        false => each(arguments, |place, event| feed(&mut evaluators, place, &event, &mut out))?,
+    };
+    print(&mut out, evaluators.finish())?;
     out.flush()?;
     Ok(bad)
 }
-
-type Running<'d> = (&'d Detection, Evaluator<'d>);
 
 fn open(arguments: &EvalArguments) -> anyhow::Result<Box<dyn BufRead>> {
     if files::is_standard_input(&arguments.events) {
@@ -136,14 +131,15 @@ fn json_problem(error: &serde_json::Error) -> String {
     format!("the line is not JSON: {what} at column {}", error.column())
 }
 
-fn streamed(arguments: &EvalArguments, evaluators: &mut [Running<'_>], out: &mut impl Write) -> anyhow::Result<usize> {
-    each(arguments, |place, event| feed(evaluators, place, &event, out))
-}
-
-fn sorted(arguments: &EvalArguments, evaluators: &mut [Running<'_>], out: &mut impl Write) -> anyhow::Result<usize> {
+fn sorted(
+    arguments: &EvalArguments,
+    detections: &[Detection],
+    evaluators: &mut Evaluators<'_>,
+    out: &mut impl Write,
+) -> anyhow::Result<usize> {
     let mut events = Vec::new();
     let bad = each(arguments, |place, event| {
-        let time = evaluators.iter().find_map(|(detection, _)| read_time(&detection.log_source, &event));
+        let time = detections.iter().find_map(|detection| read_time(&detection.log_source, &event));
         let readable = time.is_some();
         events.extend(time.map(|time| (time, place.to_owned(), event)));
         Ok(readable)
@@ -157,17 +153,12 @@ fn sorted(arguments: &EvalArguments, evaluators: &mut [Running<'_>], out: &mut i
 }
 
 /// Whether the event has a time for at least one of the specs.
-fn feed(evaluators: &mut [Running<'_>], place: &str, event: &Map<String, Json>, out: &mut impl Write) -> anyhow::Result<bool> {
-    let mut readable = evaluators.is_empty();
-    for (detection, evaluator) in evaluators {
-        let Some(event) = Event::read(&detection.log_source, event) else { continue };
-        readable = true;
-        match evaluator.push(&event) {
-            Ok(alerts) => print(out, alerts)?,
-            Err(problem) => bail!("{place}: {problem}; use --sort"),
-        }
+fn feed(evaluators: &mut Evaluators<'_>, place: &str, event: &Map<String, Json>, out: &mut impl Write) -> anyhow::Result<bool> {
+    match evaluators.push(event) {
+        Ok(Some(alerts)) => print(out, alerts).map(|()| true),
+        Ok(None) => Ok(false),
+        Err(problem) => bail!("{place}: {problem}; use --sort"),
     }
-    Ok(readable)
 }
 
 fn print(out: &mut impl Write, alerts: Vec<Alert>) -> anyhow::Result<()> {

@@ -9,15 +9,19 @@ use serde_json::{Map, Value, json};
 
 /// An event on which two conditions differ, if one is found.
 pub fn difference(a: &Detection, b: &Detection, rounds: usize) -> Option<Map<String, Value>> {
-    let mut random = Random::new(a.metadata.title.value.len() as u64 + 1);
-    let mut predicates: Vec<Predicate> = Vec::new();
-    a.condition.predicates(&mut |predicate| predicates.push(predicate.clone()));
-    let values = values(&predicates);
-    let names = names(&predicates);
     let matcher = |detection: &Detection| Matcher::new(&detection.condition, &detection.log_source).expect("a condition to evaluate");
-    let (a, b) = (matcher(a), matcher(b));
+    let (left, right) = (matcher(a), matcher(b));
     let matches = |matcher: &Matcher, fields: &Map<String, Value>| matcher.holds(&Event { time: NOW, fields });
-    (0..rounds).map(|_| event(&mut random, &names, &values)).find(|event| matches(&a, event) != matches(&b, event))
+    made_up(a, rounds).find(|event| matches(&left, event) != matches(&right, event))
+}
+
+/// Events that a condition may hold of, or nearly. They have no time.
+pub fn made_up(detection: &Detection, count: usize) -> impl Iterator<Item = Map<String, Value>> {
+    let mut random = Random::new(detection.metadata.title.value.len() as u64 + 1);
+    let mut predicates: Vec<Predicate> = Vec::new();
+    detection.condition.predicates(&mut |predicate| predicates.push(predicate.clone()));
+    let (values, names) = (values(&predicates), names(&predicates));
+    (0..count).map(move |_| event(&mut random, &names, &values))
 }
 
 const NOW: i64 = 1_767_571_200_000;

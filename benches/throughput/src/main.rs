@@ -1,12 +1,12 @@
 //! Events per second on one core: Cognate's evaluator and rsigma-eval on the same rules and events, taking turns.
 //!
-//! usage: throughput DATA [PARTS]      DATA holds `regression/events.jsonl` and `corpus/sigma`; PARTS is `abc` or some of it
+//! usage: throughput DATA [PARTS [COUNT]]      DATA holds `regression/events.jsonl` and `corpus/sigma`; PARTS is `abc` or some of it
 //!
 //! Events are parsed before the clock starts, for both; rsigma gets no log source of the event, so that both try every rule.
 
 use anyhow::{Context, anyhow, bail};
 use cognate::detection::Detection;
-use cognate::evaluate::{Evaluator, Event, RunOptions};
+use cognate::evaluate::{Evaluators, RunOptions, moment};
 use cognate::frontend::understand;
 use cognate::logsource::LogSources;
 use cognate::source::Source;
@@ -14,7 +14,7 @@ use cognate::target::{Options, Range, Target, compile};
 use cognate::template::Templates;
 use rsigma_eval::{CorrelationConfig, CorrelationEngine, Engine, JsonEvent};
 use rsigma_parser::parse_sigma_yaml;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -31,6 +31,7 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let Some(data) = arguments.next().map(PathBuf::from) else { bail!("usage: throughput DATA [PARTS]") };
     let parts = arguments.next().unwrap_or("abc".to_owned());
+    let count = arguments.next().map_or(Ok(100_000), |count| count.parse())?;
     let rules = texts(&data.join("corpus/sigma"))?;
     let events = regression(&data.join("regression/events.jsonl"))?;
     if parts.contains('a') {
@@ -45,7 +46,7 @@ fn main() -> anyhow::Result<()> {
     if parts.contains('c') {
         let all: Vec<&str> = rules.iter().map(|(_, text)| text.as_str()).collect();
         let name = format!("(c) {} rules", all.len());
-        report(&name, 2, &repeated(&events, 100_000), &mut cognate(&all)?, &mut rsigma_rules(&all)?);
+        report(&name, 2, &repeated(&events, count), &mut cognate(&all)?, &mut rsigma_rules(&all)?);
     }
     Ok(())
 }
@@ -90,8 +91,13 @@ fn regression(path: &Path) -> anyhow::Result<Vec<Value>> {
     text.lines().map(|line| Ok(serde_json::from_str::<Value>(line)?["event"].take())).collect()
 }
 
+/// Ten events a second.
 fn repeated(events: &[Value], count: usize) -> Vec<Value> {
-    events.iter().cycle().take(count).cloned().collect()
+    let mut repeated: Vec<Value> = events.iter().cycle().take(count).cloned().collect();
+    for (index, event) in repeated.iter_mut().enumerate() {
+        event["timestamp"] = moment::text(START + index as i64 * 100).into();
+    }
+    repeated
 }
 
 /// Actions in a wiki: 500 people, ten a second, every twentieth an export.
@@ -123,29 +129,24 @@ fn cognate(texts: &[&str]) -> anyhow::Result<Runner<'static>> {
     if detections.is_empty() {
         bail!("no spec is valid");
     }
+    let fresh = Evaluators::new(detections, RunOptions { throttle: false })?;
     Ok(Box::new(move |events| {
-        let options = RunOptions { throttle: false };
-        let mut evaluators: Vec<Evaluator<'_>> = detections.iter().map(|d| Evaluator::new(d, options).expect("a pattern")).collect();
+        let mut evaluators = fresh.clone();
         let mut found = 0;
-        for (index, event) in events.iter().enumerate() {
-            let fields: &Map<String, Value> = event.as_object().expect("an object");
-            let time = START + index as i64 * 100;
-            for evaluator in &mut evaluators {
-                found += evaluator.push(&Event { time, fields }).expect("in order").len();
-            }
+        for event in events {
+            let fields = event.as_object().expect("an object");
+            found += evaluators.push(fields).expect("in order").expect("a time").len();
         }
-        found + evaluators.into_iter().map(|evaluator| evaluator.finish().len()).sum::<usize>()
+        found + evaluators.finish().len()
     }))
 }
 
 fn rsigma_rules(texts: &[&str]) -> anyhow::Result<Runner<'static>> {
     let mut engine = Engine::new();
     engine.set_include_event(false);
-    for text in texts {
-        let collection = parse_sigma_yaml(text).map_err(|error| anyhow!("{error}"))?;
-        // a rule that it does not take is left out
-        let _ = engine.add_collection(&collection);
-    }
+    let collections = texts.iter().map(|text| parse_sigma_yaml(text)).collect::<Result<Vec<_>, _>>().map_err(|error| anyhow!("{error}"))?;
+    // a rule that it does not take is left out
+    let _ = engine.add_rules(collections.iter().flat_map(|collection| &collection.rules));
     Ok(Box::new(move |events| events.iter().map(|event| engine.evaluate(&JsonEvent::borrow(event)).len()).sum()))
 }
 
