@@ -2,6 +2,7 @@
 //!
 //! This is the inverse of what queries do: a query reads `Meta.agent`, so here an event's `agent` is written there.
 
+use crate::events::predicates;
 use cognate::detection::{Detection, Subject};
 use cognate::evaluate::Event;
 use cognate::evaluate::event::{number, text};
@@ -148,12 +149,8 @@ fn milliseconds(value: &Value) -> Option<i64> {
 /// The raw event: JSON, or only the values, a line each, where keywords are searched in it. That names and punctuation
 /// hold no keyword is what the queries assume there.
 fn raw(detection: &Detection, product: &Value) -> String {
-    let mut keywords = false;
-    detection.condition.predicates(&mut |predicate| keywords |= predicate.subject == Subject::Event);
-    if !keywords {
-        return product.to_string();
-    }
-    values_as_lines(product)
+    let keywords = predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event);
+    if keywords { values_as_lines(product) } else { product.to_string() }
 }
 
 /// The raw event in which keywords are searched: all single values, a line each.
