@@ -802,7 +802,7 @@ pub struct TestEvent {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub time: i64,
     /// The event, in our names or in the product's own shape.
-    pub event: serde_json::Map<String, serde_json::Value>,
+    pub event: Arc<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A change of the detection that no test can see, because it changes nothing: `mutants`.

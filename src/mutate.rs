@@ -7,8 +7,8 @@
 //!            └─columns, throttle───────────┘
 //! ```
 //!
-//! The same spec has the same mutants in the same order. What tests cannot see is not changed: the schedule, and texts
-//! and entities of the alert.
+//! The same spec has the same mutants in the same order. What tests cannot see is not changed: the schedule, texts and
+//! entities of the alert, and the exclusions of a site, of which the tests of a spec know nothing.
 
 mod aggregate;
 mod expression;
@@ -66,8 +66,6 @@ pub enum Kind {
     Order,
     /// An output column.
     Column,
-    /// What a site leaves out.
-    Exclusion,
 }
 
 impl Kind {
@@ -86,7 +84,6 @@ impl Kind {
             Kind::Throttle => "throttle",
             Kind::Order => "order",
             Kind::Column => "column",
-            Kind::Exclusion => "exclusion",
         }
     }
 
@@ -105,7 +102,6 @@ impl Kind {
             Kind::Throttle => "add two alerts, a little less apart than the time and a little more, that differ in one key",
             Kind::Order => "add rows of one window of which the throttle lets only the first through",
             Kind::Column => "expect the column's value in a test",
-            Kind::Exclusion => "add an event that the site leaves out",
         }
     }
 }
@@ -166,10 +162,10 @@ impl<'s> Mutants<'s> {
         Self { words: Words::new(source, &detection), detection, nodes }
     }
 
-    /// In the order of the language: condition, selections, exclusions, columns, aggregate, throttle.
+    /// In the order of the language: condition, selections, columns, aggregate, throttle.
     pub fn all(&self) -> impl Iterator<Item = Mutant> + Send {
         let formula = self.formula();
-        formula.chain(self.selections()).chain(self.exclusions()).chain(self.columns()).chain(self.aggregate()).chain(self.throttle())
+        formula.chain(self.selections()).chain(self.columns()).chain(self.aggregate()).chain(self.throttle())
     }
 
     fn formula(&self) -> impl Iterator<Item = Mutant> + Send {
@@ -190,16 +186,6 @@ impl<'s> Mutants<'s> {
                     self.with_condition(detection)
                 })
             })
-        })
-    }
-
-    fn exclusions(&self) -> impl Iterator<Item = Mutant> + Send {
-        let exclusions = &self.detection.exclusions;
-        exclusions.iter().enumerate().map(|(index, exclusion)| {
-            let span = self.detection.metadata.title.span;
-            let rest = without(exclusions, index);
-            let variant = Variant::loses(span, Kind::Exclusion, &exclusion.reason, rest);
-            variant.mutant("exclusions", |exclusions| self.with_condition(Detection { exclusions, ..self.detection.clone() }))
         })
     }
 

@@ -23,7 +23,7 @@ fn detections() -> Vec<Detection> {
 /// The events of all tests in time order, and made-up ones.
 fn events(detections: &[Detection]) -> Vec<Fields> {
     let tests = detections.iter().flat_map(|detection| &detection.tests).flat_map(|test| &test.events);
-    let mut events: Vec<(i64, Fields)> = tests.map(|test| (test.time, test.event.clone())).collect();
+    let mut events: Vec<(i64, Fields)> = tests.map(|test| (test.time, (*test.event).clone())).collect();
     let start = events.iter().map(|(time, _)| *time).min().expect("events");
     let more = detections.iter().flat_map(|detection| made_up(detection, 6));
     events.extend(more.enumerate().map(|(index, event)| (start + index as i64 * 1_000, event)));

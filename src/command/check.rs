@@ -6,7 +6,9 @@ use crate::build::{Acceptance, Outcome as Built, build, place_at_title};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::frontend::check_tests;
+use crate::mutate::run::misnamed;
 use crate::report;
+use crate::source::Source;
 use crate::target::{Options, Target};
 use crate::template::Templates;
 use std::path::Path;
@@ -31,7 +33,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
         let (source, detection, diagnostics) = understood.strict();
         let mut problems = diagnostics.sorted();
         if let Some(detection) = detection {
-            problems = spec(&workspace, templates.as_ref(), path, &detection, problems);
+            problems = spec(&workspace, templates.as_ref(), (path, &source), &detection, problems);
         }
         items.push((source, problems));
     }
@@ -52,13 +54,17 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
 fn spec(
     workspace: &Workspace,
     templates: Option<&Templates>,
-    path: &Path,
+    (path, source): (&Path, &Source),
     detection: &Detection,
     problems: Vec<Diagnostic>,
 ) -> Vec<Diagnostic> {
     let mut diagnostics = crate::diagnostic::Diagnostics::new();
     problems.into_iter().chain(workspace.id_problem(detection, path)).for_each(|problem| diagnostics.push(problem));
     check_tests(detection, &mut diagnostics);
+    if !workspace.has_site() {
+        // a site may change the numbers and lists that the names of mutants hold
+        misnamed(source, detection).into_iter().for_each(|problem| diagnostics.push(problem));
+    }
     let acceptance = Acceptance { all: false, codes: workspace.accepted(detection) };
     let options = Options { limit: workspace.limit(), ..Options::default() };
     for (target, templates) in Target::ALL.into_iter().filter_map(|target| Some((target, templates?))) {

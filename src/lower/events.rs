@@ -11,27 +11,53 @@ use crate::source::{Span, Spanned};
 use crate::spec::{EventBlock, EventSeries, ForEach, MAX_EVENTS, TestBlock};
 use crate::yaml::Value;
 use serde_json::{Map, Value as Json};
+use std::sync::Arc;
 
 /// What `0s` means in tests: 2026-01-05T00:00:00Z, a Monday, in milliseconds since 1970.
 pub const TEST_START: i64 = 1_767_571_200_000;
 
+/// The most that the different events of all tests of a spec may take, in bytes of JSON.
+const MAX_BYTES: usize = 64 << 20;
+
+/// What the tests of a spec may still make.
+struct Budget {
+    events: usize,
+    bytes: usize,
+    /// Whether more was wanted: the other tests are not made, and that is said once.
+    exceeded: bool,
+}
+
+impl Budget {
+    /// Takes so many events, of which so many are different and have at most so many bytes; `false` if that is too much.
+    fn take(&mut self, events: usize, different: usize, bytes: usize) -> bool {
+        match self.events.checked_sub(events).zip(self.bytes.checked_sub(different.saturating_mul(bytes))) {
+            Some((events, bytes)) => (self.events, self.bytes) = (events, bytes),
+            None => self.exceeded = true,
+        }
+        !self.exceeded
+    }
+}
+
 /// All tests that can be run.
 pub(super) fn tests(lowering: &mut Lowering<'_, '_>, surroundings: &dyn Surroundings) -> Vec<Test> {
     let spec = lowering.spec;
-    spec.tests.iter().filter_map(|block| test(lowering, surroundings, block)).collect()
+    let mut budget = Budget { events: MAX_EVENTS, bytes: MAX_BYTES, exceeded: false };
+    let mut tests = Vec::new();
+    for block in &spec.tests {
+        if !budget.exceeded {
+            tests.extend(test(lowering, surroundings, &mut budget, block));
+        }
+    }
+    tests
 }
 
-fn test(lowering: &mut Lowering<'_, '_>, surroundings: &dyn Surroundings, block: &TestBlock) -> Option<Test> {
+fn test(lowering: &mut Lowering<'_, '_>, surroundings: &dyn Surroundings, budget: &mut Budget, block: &TestBlock) -> Option<Test> {
     let mut events = Vec::new();
     for entry in &block.events {
-        let (added, span) = match entry {
-            EventBlock::Series(series) => (of_series(lowering, &block.defaults, series)?, series.span),
-            EventBlock::File(path) => (of_file(lowering, surroundings, &block.defaults, path)?, path.span),
-        };
-        if events.len() + added.len() > MAX_EVENTS {
-            return too_many(lowering, span);
-        }
-        events.extend(added);
+        events.extend(match entry {
+            EventBlock::Series(series) => of_series(lowering, budget, &block.defaults, series)?,
+            EventBlock::File(path) => of_file(lowering, surroundings, budget, &block.defaults, path)?,
+        });
     }
     // stable: events of one moment stay as they came
     events.sort_by_key(|event| event.time);
@@ -51,25 +77,40 @@ fn fail<T>(lowering: &mut Lowering<'_, '_>, span: Span, message: String, help: O
 }
 
 fn too_many<T>(lowering: &mut Lowering<'_, '_>, span: Span) -> Option<T> {
-    fail(lowering, span, format!("the test makes more than {MAX_EVENTS} events"), None)
+    let message = format!("the tests of this spec make more than {MAX_EVENTS} events, or more than {} MiB of them", MAX_BYTES >> 20);
+    fail(lowering, span, message, Some("use fewer repetitions or fewer values"))
 }
 
 /// For each value an event, and all of that `repeat` times.
-fn of_series(lowering: &mut Lowering<'_, '_>, defaults: &Map<String, Json>, series: &EventSeries) -> Option<Vec<TestEvent>> {
+fn of_series(
+    lowering: &mut Lowering<'_, '_>,
+    budget: &mut Budget,
+    defaults: &Map<String, Json>,
+    series: &EventSeries,
+) -> Option<Vec<TestEvent>> {
     let mut event = defaults.clone();
     event.extend(series.event.clone());
-    let variants = variants(lowering, series, event)?;
-    if variants.len().saturating_mul(series.repeat) > MAX_EVENTS {
+    let columns = columns(lowering, series)?;
+    let different = columns.first().map_or(1, |(_, values)| values.len());
+    if !budget.take(different.saturating_mul(series.repeat), different, bytes(&event)) {
         return too_many(lowering, series.span);
     }
+    let variant = |index: usize| {
+        let own = columns.iter().map(|(name, values)| (name.value.clone(), values[index].clone()));
+        Arc::new(event.clone().into_iter().chain(own).collect())
+    };
+    let variants: Vec<Arc<Map<String, Json>>> = (0..different).map(variant).collect();
     let repeated = (0..series.repeat).flat_map(|_| &variants).zip(0..);
     let time = |index: i64| (TEST_START + series.at).saturating_add(series.every.saturating_mul(index));
     Some(repeated.map(|(event, index)| TestEvent { time: time(index), event: event.clone() }).collect())
 }
 
-/// The event for each value of `for-each`; without it the event itself.
-fn variants(lowering: &mut Lowering<'_, '_>, series: &EventSeries, event: Map<String, Json>) -> Option<Vec<Map<String, Json>>> {
-    let Some((first, _)) = series.for_each.first() else { return Some(vec![event]) };
+fn bytes(event: &Map<String, Json>) -> usize {
+    serde_json::to_string(event).map_or(usize::MAX, |text| text.len())
+}
+
+/// The fields of `for-each` with their values, as many of each.
+fn columns<'b>(lowering: &mut Lowering<'_, '_>, series: &'b EventSeries) -> Option<Vec<(&'b Spanned<String>, Vec<Json>)>> {
     let mut columns = Vec::with_capacity(series.for_each.len());
     for (name, values) in &series.for_each {
         if series.event.contains_key(&name.value) {
@@ -78,17 +119,13 @@ fn variants(lowering: &mut Lowering<'_, '_>, series: &EventSeries, event: Map<St
         }
         columns.push((name, each_value(lowering, name, values)?));
     }
-    let count = columns.first().map_or(0, |(_, values)| values.len());
+    let Some((first, count)) = columns.first().map(|(name, values)| (*name, values.len())) else { return Some(columns) };
     if let Some((name, values)) = columns.iter().find(|(_, values)| values.len() != count) {
         let message = format!("`{}` has {} values, but `{}` has {count}", name.value, values.len(), first.value);
         let help = "the values of several fields go side by side, so there must be as many of each";
         return fail(lowering, name.span, message, Some(help));
     }
-    let variant = |index: usize| {
-        let own = columns.iter().map(|(name, values)| (name.value.clone(), values[index].clone()));
-        event.clone().into_iter().chain(own).collect()
-    };
-    Some((0..count).map(variant).collect())
+    Some(columns)
 }
 
 fn each_value(lowering: &mut Lowering<'_, '_>, name: &Spanned<String>, values: &ForEach) -> Option<Vec<Json>> {
@@ -116,6 +153,7 @@ fn as_event_value(value: &Value) -> Json {
 fn of_file(
     lowering: &mut Lowering<'_, '_>,
     surroundings: &dyn Surroundings,
+    budget: &mut Budget,
     defaults: &Map<String, Json>,
     path: &Spanned<String>,
 ) -> Option<Vec<TestEvent>> {
@@ -133,7 +171,7 @@ fn of_file(
             Ok(event) => events.push(event),
             Err(why) => return fail(lowering, path.span, format!("line {number} of `{}` {why}", path.value), None),
         }
-        if events.len() > MAX_EVENTS {
+        if !budget.take(1, 1, bytes(defaults) + line.len()) {
             return too_many(lowering, path.span);
         }
     }
@@ -153,7 +191,7 @@ fn of_line(log_source: &LogSource, defaults: &Map<String, Json>, line: &str) -> 
     let mut event = defaults.clone();
     event.extend(own);
     let time = read_time(log_source, &event).ok_or_else(|| format!("has no readable time in `{}`", log_source.time.name))?;
-    Ok(TestEvent { time, event })
+    Ok(TestEvent { time, event: Arc::new(event) })
 }
 
 #[cfg(test)]
@@ -195,7 +233,7 @@ mod tests {
 
     fn shown(events: &str) -> Vec<String> {
         let test = detection(events).tests.remove(0);
-        test.events.iter().map(|event| format!("{} {}", event.time - TEST_START, Json::Object(event.event.clone()))).collect()
+        test.events.iter().map(|event| format!("{} {}", event.time - TEST_START, Json::Object((*event.event).clone()))).collect()
     }
 
     #[test]

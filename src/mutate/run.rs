@@ -1,7 +1,7 @@
 //! Mutants × the tests of the spec → which of them no test can tell from the detection.
 
 use super::{Kind, Mutant, Mutants};
-use crate::detection::Detection;
+use crate::detection::{Detection, EquivalentMutant};
 use crate::diagnostic::{Diagnostic, W0302, did_you_mean};
 use crate::source::{Source, Span};
 use crate::testing;
@@ -128,17 +128,34 @@ fn same(named: &str, sentence: &str) -> bool {
     named.split_whitespace().eq(sentence.split_whitespace())
 }
 
+/// Entries of `mutants` that name nothing; the mutants are not run.
+pub fn misnamed(source: &Source, detection: &Detection) -> Vec<Diagnostic> {
+    if detection.equivalent_mutants.is_empty() {
+        return Vec::new();
+    }
+    let sentences: Vec<String> = Mutants::new(source, detection).all().map(|mutant| mutant.sentence).collect();
+    detection.equivalent_mutants.iter().filter_map(|named| no_such_mutant(named, &sentences)).collect()
+}
+
+fn no_such_mutant(named: &EquivalentMutant, sentences: &[impl AsRef<str>]) -> Option<Diagnostic> {
+    let sentence = &named.sentence.value;
+    if sentences.iter().any(|other| same(sentence, other.as_ref())) {
+        return None;
+    }
+    let help = did_you_mean(sentence, sentences.iter().map(AsRef::as_ref));
+    let help = help.unwrap_or_else(|| "remove it, or copy the sentence of a mutant that survives".to_owned());
+    Some(Diagnostic::warning(W0302, named.sentence.span, "the detection has no such mutant").help(help))
+}
+
 fn unneeded(detection: &Detection, mutants: &[(Survivor, bool)]) -> Vec<Diagnostic> {
-    let problem = |named: &crate::detection::EquivalentMutant| {
-        let (sentence, span) = (&named.sentence.value, named.sentence.span);
-        let mut called = mutants.iter().filter(|(mutant, _)| same(sentence, &mutant.sentence)).peekable();
-        if called.peek().is_none() {
-            let help = did_you_mean(sentence, mutants.iter().map(|(mutant, _)| mutant.sentence.as_str()));
-            let help = help.unwrap_or_else(|| "remove it, or copy the sentence of a mutant that survives".to_owned());
-            return Some(Diagnostic::warning(W0302, span, "the detection has no such mutant").help(help));
-        }
-        let message = "a test tells this mutant from the detection, so it is not equivalent";
-        called.all(|(_, killed)| *killed).then(|| Diagnostic::warning(W0302, span, message).help("remove it from `mutants`"))
+    let sentences: Vec<&str> = mutants.iter().map(|(mutant, _)| mutant.sentence.as_str()).collect();
+    let problem = |named: &EquivalentMutant| {
+        no_such_mutant(named, &sentences).or_else(|| {
+            let mut called = mutants.iter().filter(|(mutant, _)| same(&named.sentence.value, &mutant.sentence));
+            let message = "a test tells this mutant from the detection, so it is not equivalent";
+            let warning = || Diagnostic::warning(W0302, named.sentence.span, message).help("remove it from `mutants`");
+            called.all(|(_, killed)| *killed).then(warning)
+        })
     };
     detection.equivalent_mutants.iter().filter_map(problem).collect()
 }

@@ -9,7 +9,7 @@ use crate::source::{Span, Spanned};
 use crate::yaml::{Entry, Kind, Node, Value};
 use serde_json::{Map, Value as Json};
 
-/// The most events that one test may make.
+/// The most events that the tests of a spec may make together.
 pub const MAX_EVENTS: usize = 100_000;
 
 /// A test as written.

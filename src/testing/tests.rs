@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use std::time::{Duration, Instant};
 
 fn with_test(mut detection: Detection, events: &[(i64, Json)], expect: Expectation) -> Detection {
-    let events = events.iter().map(|(seconds, event)| TestEvent { time: seconds * 1000, event: map(event.clone()) }).collect();
+    let events = events.iter().map(|(seconds, event)| TestEvent { time: seconds * 1000, event: map(event.clone()).into() }).collect();
     let name = Spanned::new("a <test>".to_owned(), Span::default());
     detection.tests.push(Test { name, technique: None, atomic: None, expected_signal: None, events, expect });
     detection

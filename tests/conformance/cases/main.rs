@@ -82,7 +82,7 @@ impl Cases {
     fn detection(&self, source: &Source) {
         let Some(detection) = self.understood(source) else { return };
         for test in &detection.tests {
-            let events: Events = test.events.iter().map(|event| (event.time, event.event.clone())).collect();
+            let events: Events = test.events.iter().map(|event| (event.time, (*event.event).clone())).collect();
             let run = |name: &str, mode| self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode });
             run(&test.name.value, Mode::Everything);
             for now in runs(&detection, &events) {
