@@ -29,8 +29,11 @@ const ASCII_CLASSES = {
 const CONTROL = { a: 7, f: 12, t: 9, n: 10, r: 13, v: 11 };
 const WORD = `[${PERL.w}]`;
 const ANY = '[^]';
-const START = '(?<![^])';
-const END = '(?![^])';
+// Not by lookaround: V8 takes the middle of a character beyond U+FFFF for a start, `/(?<![^])(?![^])/u.test('😀')` is true.
+const START = '(?:^)';
+const END = '(?:$)';
+const LINE_START = '(?:^|(?<=\\n))';
+const LINE_END = '(?:$|(?=\\n))';
 
 const codePoint = code => `\\u{${code.toString(16)}}`;
 const negation = test => `(?!${test})${ANY}`;
@@ -258,8 +261,8 @@ function translate(pattern, letterByLetter = false) {
       return charClass(flags);
     }
     if (c === '.') return flags.s ? ANY : '[^\\n]';
-    if (c === '^') return flags.m ? '(?<![^\\n])' : START;
-    if (c === '$') return flags.m ? '(?![^\\n])' : END;
+    if (c === '^') return flags.m ? LINE_START : START;
+    if (c === '$') return flags.m ? LINE_END : END;
     if ('*+?{'.includes(c)) return bad(`nothing to repeat before ${c}`);
     if (c !== '\\') return literal(c.codePointAt(0), flags);
     const { assertion, test, code } = escape(false, flags);

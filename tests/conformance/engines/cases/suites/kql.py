@@ -383,6 +383,8 @@ TESTS = [
     ("has of several terms and of a word's part", *w("q has 'password list' or q has 'pass'", [1])),
     ("regex: anchors, dot and newline", "print a = 'a\\nb' matches regex 'a.b', b = 'a\\nb' matches regex '(?s)a.b', c = 'ab\\n' matches regex 'b$', d = 'x\\nb' matches regex '(?m)^b$', e = 'ab' matches regex @'\\Aab\\z'",
      [dict(a=False, b=True, c=False, d=True, e=True)]),
+    ("regex: no start inside of a character", "print a = '😀' matches regex '^$', b = '😀' matches regex '(?m)^$'",
+     [dict(a=False, b=False)]),
     ("regex: classes are Unicode (regex)", "print a = 'é' matches regex @'^\\w$', b = '٣' matches regex @'^\\d$', c = 'é' matches regex '^[[:alpha:]]$', d = 'Éa' matches regex '(?i)^éA$'",
      [dict(a=True, b=True, c=False, d=True)]),
     ("regex: flags of a part", "print a = 'aBc' matches regex '^a(?i)b(?-i:c)$', b = 'aBC' matches regex '^a(?i)b(?-i:c)$'", [dict(a=True, b=False)]),
