@@ -65,10 +65,12 @@ impl<'d> Evaluators<'d> {
         if times.iter().all(Option::is_none) {
             return Ok(None);
         }
-        let candidates = self.index.candidates(fields);
-        let mut concerned = [&*candidates, &*self.windows].concat();
-        concerned.sort_unstable();
-        concerned.dedup();
+        let mut concerned = self.index.candidates(fields);
+        if !self.windows.is_empty() {
+            concerned.extend(&self.windows);
+            concerned.sort_unstable();
+            concerned.dedup();
+        }
         let mut alerts = Vec::new();
         for number in concerned {
             let run = &mut self.runs[number];

@@ -41,6 +41,9 @@ impl<'e> Event<'e> {
 
     fn any_value(&self, field: &Field, test: &mut dyn FnMut(&'e Json) -> bool) -> bool {
         let named = self.fields.get(&field.name);
+        if matches!(&field.event, EventPath::Path(path) if *path == [&*field.name]) {
+            return named.is_some_and(|value| any_element(value, test));
+        }
         if let Some(value) = named.filter(|value| has_scalar(value)) {
             return any_element(value, test);
         }

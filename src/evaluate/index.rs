@@ -117,15 +117,23 @@ impl Index {
         if !self.anywhere.is_empty() {
             event.any_anywhere(&mut |value| self.anywhere.show(value, &mut found));
         }
-        let mut fields: Vec<usize> = fields.keys().filter_map(|key| self.keys.get(beginning(key))).flatten().copied().collect();
-        fields.sort_unstable();
-        fields.dedup();
-        for (field, values) in fields.into_iter().map(|position| &self.fields[position]) {
+        self.each_field(fields, |(field, values)| {
             event.any(field, &mut |value| values.show(value, &mut found));
-        }
+        });
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// The fields that an event may have: of few fields all, of many those that its keys lead to.
+    fn each_field(&self, event: &Map<String, Json>, take: impl FnMut(&(Arc<Field>, Values))) {
+        if self.fields.len() <= event.len() {
+            return self.fields.iter().for_each(take);
+        }
+        let mut positions: Vec<usize> = event.keys().filter_map(|key| self.keys.get(beginning(key))).flatten().copied().collect();
+        positions.sort_unstable();
+        positions.dedup();
+        positions.into_iter().map(|position| &self.fields[position]).for_each(take);
     }
 }
 
