@@ -170,7 +170,7 @@ pub fn evaluator(bytes: &[u8]) {
 pub fn log_source(bytes: &[u8]) {
     let source = source(bytes);
     let mut problems = Diagnostics::new();
-    let described = logsource::read(&source, &mut problems);
+    let described = logsource::read(&source, &|_| None, &mut problems);
     let good = !problems.has_errors();
     check_problems(&source, problems);
     assert_eq!(described.is_some(), good, "a log source or an error");

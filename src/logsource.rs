@@ -7,12 +7,14 @@ mod open;
 mod overrides;
 mod read;
 mod registry;
+mod selector;
 
 pub use open::TIME;
 pub(crate) use overrides::override_log_source;
 pub use read::read;
 pub use registry::{LogSourceFile, LogSources};
 
+use crate::detection::Condition;
 use crate::source::Spanned;
 use std::sync::Arc;
 
@@ -48,6 +50,8 @@ pub struct LogSource {
     pub definition: Option<String>,
     /// All fields. Of an open log source only those that a site file binds.
     pub fields: Vec<Arc<Field>>,
+    /// Where the fields stand that are not listed; without it there are no others.
+    pub others: Option<Others>,
     /// Whether nobody has described it: each field name stands for itself on every platform.
     pub open: bool,
     /// The field that holds the time of an event; every log source has one.
@@ -62,6 +66,8 @@ pub struct LogSource {
     pub spl: Option<SplOrigin>,
     /// Where the events are on Sentinel or Defender.
     pub kql: Option<KqlOrigin>,
+    /// What tells its events on a platform from others in the same place.
+    pub selectors: Vec<(Platform, Condition)>,
     /// What must be true first, for each platform.
     pub prerequisites: Vec<(Platform, String)>,
     /// An event in the product's own shape.
@@ -181,6 +187,27 @@ pub struct Field {
     /// Where it stands on Splunk.
     pub spl: Option<Binding>,
     /// Where it stands on Sentinel or Defender.
+    pub kql: Option<Binding>,
+    /// Why a platform does not have it.
+    pub missing: Vec<(Platform, String)>,
+}
+
+impl Field {
+    /// Why a platform does not have it, as the end of a message; empty if the log source does not say.
+    pub fn why_missing(&self, platform: Platform) -> String {
+        let reason = self.missing.iter().find(|(other, _)| *other == platform);
+        reason.map(|(_, reason)| format!(": {reason}")).unwrap_or_default()
+    }
+}
+
+/// Where fields stand by their names: bindings in which `{name}` stands for the name.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Others {
+    /// On QRadar.
+    pub aql: Option<Binding>,
+    /// On Splunk.
+    pub spl: Option<Binding>,
+    /// On Sentinel or Defender.
     pub kql: Option<Binding>,
 }
 

@@ -368,7 +368,7 @@ mod tests {
     fn bindings_of_described_and_open_log_sources_change() {
         let (site, problems) = read(
             "log-sources:\n  jira/cloud_audit:\n    kql: { table: Jira_CL, time: Created }\n    fields: { user: { spl: actor, aql: none } }\n  \
-             windows/process_creation:\n    spl: { index: win }\n    fields: { Image: { kql: { at: Extra.Image, json-text: true } } }\n",
+             acme/process_creation:\n    spl: { index: win }\n    fields: { Image: { kql: { at: Extra.Image, json-text: true } } }\n",
         );
         assert_eq!(problems, Vec::<String>::new());
         let site = site.expect("good");
@@ -376,7 +376,7 @@ mod tests {
         assert!(matches!(&jira.time.kql.as_ref().expect("bound").place, Place::Column { name, .. } if name == "Created"));
         let user = jira.field("authorKey").expect("described");
         assert!(user.aql.is_none() && matches!(&user.spl.as_ref().expect("bound").place, Place::Column { name, .. } if name == "actor"));
-        let windows = site.log_source(&id("windows", Some("process_creation"), None)).expect("changed");
+        let windows = site.log_source(&id("acme", Some("process_creation"), None)).expect("changed");
         assert!(windows.open && windows.id.category.as_deref() == Some("process_creation"));
         let image = windows.field("Image").expect("every field");
         assert!(matches!(&image.kql.as_ref().expect("bound").place, Place::Json { text: true, .. }));

@@ -6,8 +6,9 @@ pub mod kql;
 pub mod sigma;
 pub mod spl;
 
-use crate::detection::{Detection, Window};
+use crate::detection::{Condition, Detection, Window};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::logsource::Platform;
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
 use std::borrow::Cow;
@@ -56,6 +57,16 @@ impl Target {
             Target::Spl => "spl",
             Target::Kql => "kql",
             Target::Sigma => "yml",
+        }
+    }
+
+    /// The platform whose bindings it uses; Sigma uses the names of the product's own events.
+    pub fn platform(self) -> Option<Platform> {
+        match self {
+            Target::Aql => Some(Platform::Aql),
+            Target::Spl => Some(Platform::Spl),
+            Target::Kql => Some(Platform::Kql),
+            Target::Sigma => None,
         }
     }
 
@@ -218,6 +229,7 @@ pub struct Artefact {
 /// is for the caller to decide.
 pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplates, options: &Options) -> Result<Artefact, Vec<Diagnostic>> {
     let (detection, mut approximations) = target.approximate(detection);
+    let detection = selected(detection, target);
     let Rendered { text, mut assumptions } = target.render(&detection, templates, options)?;
     for list in [&mut approximations, &mut assumptions] {
         list.sort();
@@ -227,6 +239,20 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
     let header = if options.comments { header(&detection, &fidelity) } else { Vec::new() };
     let text = templates.envelope("artefact.j2", serde_json::json!({ "header": header, "query": text })).map_err(|d| vec![d])?;
     Ok(Artefact { text: format!("{}\n", text.trim_end_matches('\n')), fidelity })
+}
+
+/// The detection with what tells the log source's events from others on the target's platform.
+fn selected(detection: Cow<'_, Detection>, target: Target) -> Cow<'_, Detection> {
+    let Some(platform) = target.platform() else { return detection };
+    let selectors = detection.log_source.selectors.iter().filter(|(other, _)| *other == platform);
+    let mut parts: Vec<Condition> = selectors.map(|(_, condition)| condition.clone()).collect();
+    if parts.is_empty() {
+        return detection;
+    }
+    parts.push(detection.condition.clone());
+    let mut detection = detection.into_owned();
+    detection.condition = Condition::all(parts);
+    Cow::Owned(detection)
 }
 
 /// The lines of the header comment: harmless in every target's comments (one line each, printable, no backtick).

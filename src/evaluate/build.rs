@@ -44,6 +44,7 @@ pub fn field_at(name: &str, place: &str) -> Field {
         aql: None,
         spl: None,
         kql: None,
+        missing: Vec::new(),
     }
 }
 

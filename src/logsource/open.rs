@@ -1,7 +1,9 @@
 //! Looking up fields, and log sources that nobody has described: every field name stands for itself there.
 
 use super::binding::{column, column_type};
-use super::{AqlOrigin, EventPath, Field, FieldType, KqlOrigin, LogSource, LogSourceId, Platform, SplOrigin, TimeFormat};
+use super::{
+    AqlOrigin, Binding, EventPath, Field, FieldType, KqlOrigin, LogSource, LogSourceId, Others, Place, Platform, SplOrigin, TimeFormat,
+};
 use std::sync::Arc;
 
 /// The name of the time field of every log source.
@@ -28,6 +30,7 @@ impl LogSource {
             description: "Not described: every field name stands for itself.".to_owned(),
             definition: None,
             fields: Vec::new(),
+            others: Some(Others::same()),
             open: true,
             time: Arc::new(open_time()),
             time_format: TimeFormat::Iso8601,
@@ -35,21 +38,22 @@ impl LogSource {
             aql: known.then(|| AqlOrigin::TypeName(parts.join(" "))),
             spl: known.then(|| SplOrigin { index: vec!["*".into()], sourcetype: vec![parts.join(":")], source: Vec::new() }),
             kql: known.then(|| KqlOrigin { table, time: "TimeGenerated".to_owned(), function: false }),
+            selectors: Vec::new(),
             prerequisites,
             sample: None,
             id: id.clone(),
         }
     }
 
-    /// The field of a name: one of ours, or the text of its place in the product's own event, as Sigma rules write it.
-    /// An open log source has every field.
+    /// The field of a name: one of ours, or the text of its place in the product's own event, as Sigma rules write it;
+    /// else one of the others, if there are any.
     pub fn field(&self, name: &str) -> Option<Arc<Field>> {
         if self.time.name == name {
             return Some(self.time.clone());
         }
         let named = self.fields.iter().find(|field| field.name == name);
         let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned();
-        found.or_else(|| self.open.then(|| Arc::new(open_field(name))))
+        found.or_else(|| self.others.as_ref().map(|others| Arc::new(others.field(name))))
     }
 
     /// Our names of all fields, for messages.
@@ -89,24 +93,73 @@ fn open_time() -> Field {
         aql: Some(column("starttime", column_type(FieldType::Timestamp, Platform::Aql))),
         spl: Some(column("_time", column_type(FieldType::Timestamp, Platform::Spl))),
         kql: Some(column("TimeGenerated", column_type(FieldType::Timestamp, Platform::Kql))),
-        ..open_field(TIME)
+        ..Others::same().field(TIME)
     }
 }
 
-pub(super) fn open_field(name: &str) -> Field {
-    let bound = |platform| Some(column(name, column_type(FieldType::Any, platform)));
-    Field {
-        name: name.to_owned(),
-        kind: FieldType::Any,
-        list: false,
-        first_only: false,
-        description: String::new(),
-        ecs: None,
-        optional: true,
-        absent_for: Vec::new(),
-        event: EventPath::Path(name.split('.').map(str::to_owned).collect()),
-        aql: bound(Platform::Aql),
-        spl: bound(Platform::Spl),
-        kql: bound(Platform::Kql),
+/// What stands for the name of a field in [`Others`].
+const NAME: &str = "{name}";
+
+impl Others {
+    /// Each name stands for itself.
+    pub fn same() -> Self {
+        let bound = |platform| Some(column(NAME, column_type(FieldType::Any, platform)));
+        Self { aql: bound(Platform::Aql), spl: bound(Platform::Spl), kql: bound(Platform::Kql) }
+    }
+
+    /// Where a field of a type stands on a platform.
+    pub(super) fn of(&self, platform: Platform, name: &str, kind: FieldType) -> Option<Binding> {
+        let binding = match platform {
+            Platform::Aql => &self.aql,
+            Platform::Spl => &self.spl,
+            Platform::Kql => &self.kql,
+            Platform::Product => &None,
+        };
+        let mut binding = binding.as_ref()?.with_name(name);
+        if let Place::Column { kind: stored, .. } = &mut binding.place {
+            *stored = column_type(kind, platform);
+        }
+        Some(binding)
+    }
+
+    /// The field of a name; nothing is known of its type.
+    pub fn field(&self, name: &str) -> Field {
+        let named = |binding: &Option<Binding>| binding.as_ref().map(|binding| binding.with_name(name));
+        Field {
+            name: name.to_owned(),
+            kind: FieldType::Any,
+            list: false,
+            first_only: false,
+            description: String::new(),
+            ecs: None,
+            optional: true,
+            absent_for: Vec::new(),
+            event: EventPath::Path(name.split('.').map(str::to_owned).collect()),
+            aql: named(&self.aql),
+            spl: named(&self.spl),
+            kql: named(&self.kql),
+            missing: Vec::new(),
+        }
+    }
+}
+
+impl Binding {
+    /// The binding with a field's name in place of `{name}`.
+    fn with_name(&self, name: &str) -> Self {
+        let named = |text: &String| text.replace(NAME, name);
+        let place = match &self.place {
+            Place::Column { name, kind } => Place::Column { name: named(name), kind: *kind },
+            Place::Json { column, text, path } => {
+                Place::Json { column: named(column), text: *text, path: path.iter().map(named).collect() }
+            }
+            Place::Element { column, text, key, equals, value } => Place::Element {
+                column: named(column),
+                text: *text,
+                key: named(key),
+                equals: named(equals),
+                value: named(value),
+            },
+        };
+        Self { place, values: self.values.clone() }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::binding::{self, column};
 use super::check::check;
-use super::open::open_field;
 use super::read::{aql_place, kql_origin, spl_place};
 use super::{Binding, ColumnType, Field, LogSource, Platform};
 use crate::diagnostic::{Diagnostic, E0702, did_you_mean};
@@ -15,15 +14,15 @@ pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, 
     let path = log_source.id.path();
     reader.map(node, &path, &["aql", "spl", "kql", "fields"])?;
     if let Some(aql) = node.get("aql") {
-        reader.map(aql, "aql", &["type-name", "type-ids"])?;
-        log_source.aql = Some(aql_place(reader, aql)?);
+        reader.map(aql, "aql", &["type-name", "type-ids", "where"])?;
+        log_source.aql = Some(aql_place(reader, aql, &mut log_source.selectors)?);
     }
     if let Some(spl) = node.get("spl") {
-        reader.map(spl, "spl", &["index", "sourcetype", "source"])?;
-        log_source.spl = Some(spl_place(reader, spl)?);
+        reader.map(spl, "spl", &["index", "sourcetype", "source", "where"])?;
+        log_source.spl = Some(spl_place(reader, spl, &mut log_source.selectors)?);
     }
     if let Some(kql) = node.get("kql") {
-        let origin = kql_origin(reader, kql)?;
+        let origin = kql_origin(reader, kql, &mut log_source.selectors)?;
         let time = Field { kql: Some(column(&origin.time, ColumnType::Time)), ..(*log_source.time).clone() };
         replace(&mut log_source, time);
         log_source.kql = Some(origin);
@@ -45,8 +44,7 @@ fn field(reader: &mut Reader<'_, '_>, log_source: &LogSource, entry: &Entry<'_>)
     let known = log_source.fields.iter().find(|field| field.name == name).map(|field| (**field).clone());
     let field = match known {
         Some(field) => Some(field),
-        None if log_source.open => Some(open_field(name)),
-        None => None,
+        None => log_source.others.as_ref().map(|others| others.field(name)),
     };
     let Some(mut field) = field else {
         let message = format!("`{}` has no field `{name}`", log_source.id.path());

@@ -3,8 +3,10 @@
 use super::binding::{self, column, column_type};
 use super::check::check;
 use super::open::TIME;
+use super::selector::{Selectors, select};
 use super::{
-    AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, KqlOrigin, LogSource, LogSourceId, Place, Platform, SplOrigin, TimeFormat,
+    AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, KqlOrigin, LogSource, LogSourceId, Others, Place, Platform, SplOrigin,
+    TimeFormat,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0103, E0104, E0701, did_you_mean};
 use crate::reader::Reader;
@@ -13,6 +15,7 @@ use crate::yaml::{self, Entry, Node};
 use std::sync::Arc;
 
 const KEYS: &[&str] = &[
+    "extends",
     "product",
     "category",
     "service",
@@ -27,6 +30,7 @@ const KEYS: &[&str] = &[
     "kql",
     "prerequisites",
     "fields",
+    "other-fields",
     "sample",
 ];
 
@@ -50,6 +54,9 @@ const SPELLED: &[(&str, &str)] = &[("id", "ID"), ("ip", "IP"), ("uri", "URI")];
 /// A name as it is written and where.
 type Names = Vec<(String, Span)>;
 
+/// What a log source takes over from the one that it extends, by the path of that one.
+pub type Base<'b> = &'b dyn Fn(&str) -> Option<Arc<LogSource>>;
+
 /// What the platforms say about fields without a binding of their own.
 #[derive(Default)]
 struct Defaults {
@@ -59,6 +66,8 @@ struct Defaults {
     json: bool,
     /// Sentinel's time column.
     time: Option<String>,
+    /// Where fields stand that are not listed.
+    others: Option<Others>,
 }
 
 /// The fields of a file with the places of their names.
@@ -68,12 +77,12 @@ pub(super) struct Fields {
 }
 
 /// Reads a log source file; `None` if it has errors.
-pub fn read(source: &Source, diagnostics: &mut Diagnostics) -> Option<LogSource> {
+pub fn read(source: &Source, base: Base<'_>, diagnostics: &mut Diagnostics) -> Option<LogSource> {
     let mut own = Diagnostics::new();
     let documents = yaml::read(&source.text, &mut own);
     let mut reader = Reader { source, diagnostics: &mut own };
     let log_source = match documents.as_slice() {
-        [document] => log_source(&mut reader, document),
+        [document] => log_source(&mut reader, document, base),
         [] if reader.diagnostics.has_errors() => None,
         [] => reader.fail(Diagnostic::error(E0007, Span::default(), "the file is empty").help("describe one log source in it")),
         [_, second, ..] => reader.fail(Diagnostic::error(E0701, second.span, "a log source file holds one log source")),
@@ -83,27 +92,41 @@ pub fn read(source: &Source, diagnostics: &mut Diagnostics) -> Option<LogSource>
     log_source.filter(|_| good)
 }
 
-fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<LogSource> {
+fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> Option<LogSource> {
     reader.map(node, "log source", KEYS)?;
+    let base = match node.get("extends") {
+        Some(written) => Some(extended(reader, written, base)?),
+        None => None,
+    };
+    let base = base.as_deref();
     let id = id(reader, node);
     let title = required_text(reader, node, "title").unwrap_or_default();
     let description = required_text(reader, node, "description").unwrap_or_default();
     let definition = optional_text(reader, node, "definition");
-    let mut defaults = Defaults::default();
-    let aql = node.get("aql").and_then(|aql| aql_origin(reader, aql, &mut defaults));
-    let spl = node.get("spl").and_then(|spl| spl_origin(reader, spl, &mut defaults));
-    let kql = node.get("kql").and_then(|kql| kql_origin(reader, kql));
+    let mut defaults = Defaults { others: others(reader, node, base)?, ..Defaults::default() };
+    let mut selectors = base.map(|base| base.selectors.clone()).unwrap_or_default();
+    let aql = aql_origin(reader, node, &mut selectors, &mut defaults).or_else(|| base?.aql.clone());
+    let spl = spl_origin(reader, node, &mut selectors, &mut defaults).or_else(|| base?.spl.clone());
+    let kql = node.get("kql").and_then(|kql| kql_origin(reader, kql, &mut selectors)).or_else(|| base?.kql.clone());
     defaults.time = kql.as_ref().map(|kql| kql.time.clone());
     let time_name = named_field(reader, node, "time").unwrap_or_else(|| (TIME.to_owned(), node.span));
     let action_name = named_field(reader, node, "action");
     let fields = node.get("fields");
-    let Some(fields) = fields else { return reader.missing(node.span, "log source", "fields") };
-    let fields = read_fields(reader, fields, &defaults, &time_name.0)?;
+    let mut fields = match fields {
+        Some(fields) => read_fields(reader, fields, &defaults, &time_name.0)?,
+        None if base.is_some() => Fields { list: Vec::new(), spans: Vec::new() },
+        None => return reader.missing(node.span, "log source", "fields"),
+    };
+    inherit(&mut fields, base, &defaults, node.span);
     let time = find(reader, &fields, &time_name, "time");
     let action = action_name.as_ref().and_then(|name| find(reader, &fields, name, "action"));
-    let time_format = time_format(reader, node);
+    let time_format = match base {
+        Some(base) if node.get("time-format").is_none() => Some(base.time_format),
+        Some(_) | None => time_format(reader, node),
+    };
     let sample = node.get("sample").map(|sample| (sample.value().to_json(), sample.span));
-    let prerequisites = node.get("prerequisites").map(|node| prerequisites(reader, node)).unwrap_or_default();
+    let mut prerequisites = node.get("prerequisites").map(|node| prerequisites(reader, node)).unwrap_or_default();
+    prerequisites.extend(base.iter().flat_map(|base| base.prerequisites.iter().cloned()));
     let time = time?;
     let list: Vec<Arc<Field>> = fields.list.into_iter().map(Arc::new).collect();
     let arc = |index: usize| list[index].clone();
@@ -116,15 +139,63 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<LogSource>
         time_format: time_format?,
         action: action.map(arc),
         fields: list,
+        others: defaults.others,
         open: false,
         aql,
         spl,
         kql,
+        selectors,
         prerequisites,
         sample: sample.as_ref().map(|(value, _)| value.clone()),
     };
     check(&log_source, &fields.spans, sample.map_or(node.span, |(_, span)| span), reader.diagnostics);
     Some(log_source)
+}
+
+/// The log source that a file extends.
+fn extended(reader: &mut Reader<'_, '_>, written: &Node<'_>, base: Base<'_>) -> Option<Arc<LogSource>> {
+    let path = reader.text(written, "extends")?;
+    let found = base(&path.value);
+    if found.is_none() {
+        let message = format!("there is no log source `{}` that can be extended", path.value);
+        let help = "name one as `product/category/service`, whose file has no errors and does not extend this one";
+        return reader.fail(Diagnostic::error(E0701, path.span, message).help(help));
+    }
+    found
+}
+
+/// `other-fields`, platform by platform; what it does not say is as in the log source that the file extends.
+fn others(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Option<&LogSource>) -> Option<Option<Others>> {
+    let inherited = base.and_then(|base| base.others.clone());
+    let Some(written) = node.get("other-fields") else { return Some(inherited) };
+    let mut others = inherited.unwrap_or_default();
+    for entry in reader.map(written, "other-fields", &["aql", "spl", "kql"])? {
+        let (platform, place) = match &*entry.key.value {
+            "aql" => (Platform::Aql, &mut others.aql),
+            "spl" => (Platform::Spl, &mut others.spl),
+            _ => (Platform::Kql, &mut others.kql),
+        };
+        let none = entry.value.text() == Some("none");
+        *place = if none { None } else { Some(binding::read(reader, &entry.value, platform, FieldType::Any)?) };
+    }
+    Some(Some(others))
+}
+
+/// The fields of the log source that is extended, but for those that the file describes itself. Where the events stand at
+/// another place on Sentinel, its time column is another one.
+fn inherit(fields: &mut Fields, base: Option<&LogSource>, defaults: &Defaults, span: Span) {
+    for field in base.iter().flat_map(|base| base.fields.iter().map(|field| (*base, field))) {
+        let (base, field) = field;
+        if fields.list.iter().any(|own| own.name.eq_ignore_ascii_case(&field.name)) {
+            continue;
+        }
+        let mut field = (**field).clone();
+        if field.name == base.time.name {
+            field.kql = defaults.time.as_ref().map(|time| column(time, ColumnType::Time));
+        }
+        fields.list.push(field);
+        fields.spans.push(span);
+    }
 }
 
 fn id(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> LogSourceId {
@@ -174,14 +245,16 @@ fn choose<T: Copy>(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str, tabl
     table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
 }
 
-fn aql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, defaults: &mut Defaults) -> Option<AqlOrigin> {
-    reader.map(node, "aql", &["type-name", "type-ids", "property-prefix"])?;
+fn aql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<AqlOrigin> {
+    let node = node.get("aql")?;
+    reader.map(node, "aql", &["type-name", "type-ids", "where", "property-prefix"])?;
     defaults.property_prefix = optional_text(reader, node, "property-prefix");
-    aql_place(reader, node)
+    aql_place(reader, node, selectors)
 }
 
-/// `type-name` or `type-ids`.
-pub(crate) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<AqlOrigin> {
+/// `type-name` or `type-ids`, and `where`.
+pub(crate) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<AqlOrigin> {
+    select(reader, node, Platform::Aql, selectors)?;
     match (node.get("type-name"), node.get("type-ids")) {
         (Some(name), None) => Some(AqlOrigin::TypeName(reader.text(name, "type-name")?.value)),
         (None, Some(ids)) => {
@@ -199,14 +272,16 @@ pub(crate) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<
     }
 }
 
-fn spl_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, defaults: &mut Defaults) -> Option<SplOrigin> {
-    reader.map(node, "spl", &["index", "sourcetype", "source", "json"])?;
+fn spl_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<SplOrigin> {
+    let node = node.get("spl")?;
+    reader.map(node, "spl", &["index", "sourcetype", "source", "where", "json"])?;
     defaults.json = node.get("json").and_then(|json| reader.boolean(json, "json")).unwrap_or_default();
-    spl_place(reader, node)
+    spl_place(reader, node, selectors)
 }
 
-/// `index`, `sourcetype`, `source`: a text or a list each.
-pub(crate) fn spl_place(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<SplOrigin> {
+/// `index`, `sourcetype`, `source`: a text or a list each; and `where`.
+pub(crate) fn spl_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<SplOrigin> {
+    select(reader, node, Platform::Spl, selectors)?;
     let mut values = |key: &str| -> Vec<String> {
         let texts = node.get(key).map(|value| reader.text_or_texts(value, key)).unwrap_or_default();
         texts.into_iter().map(|text| text.value).collect()
@@ -218,9 +293,10 @@ pub(crate) fn spl_place(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<
     Some(origin)
 }
 
-/// `table` or `function`, and `time`.
-pub(crate) fn kql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<KqlOrigin> {
-    reader.map(node, "kql", &["table", "function", "time"])?;
+/// `table` or `function`, `time` and `where`.
+pub(crate) fn kql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<KqlOrigin> {
+    reader.map(node, "kql", &["table", "function", "time", "where"])?;
+    select(reader, node, Platform::Kql, selectors)?;
     let (table, function) = match (node.get("table"), node.get("function")) {
         (Some(table), None) => (reader.text(table, "table")?, false),
         (None, Some(function)) => (reader.text(function, "function")?, true),
@@ -270,10 +346,10 @@ fn read_fields(reader: &mut Reader<'_, '_>, node: &Node<'_>, defaults: &Defaults
 /// Names are plain words, and different also where case does not count.
 fn unique_name(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, names: &mut Names) {
     let (name, span) = (&*entry.key.value, entry.key.span);
-    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
     if !plain {
         let message = format!("`{name}` cannot be the name of a field");
-        reader.diagnostics.push(Diagnostic::error(E0701, span, message).help("letters, digits and _, beginning with a letter"));
+        reader.diagnostics.push(Diagnostic::error(E0701, span, message).help("letters, digits, `_`, `.` and `-`, beginning with a letter"));
     }
     let lower = name.to_lowercase();
     match names.iter().find(|(other, _)| *other == lower) {
@@ -296,21 +372,24 @@ fn read_field(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, defaults: &Default
     };
     let mut flag = |key: &str| node.get(key).and_then(|value| reader.boolean(value, key)).unwrap_or_default();
     let (list, optional) = (flag("list"), flag("optional"));
-    let Some(written) = node.get("event") else {
-        let message = format!("the field `{name}` does not say where it stands in the event");
-        return reader
-            .fail(Diagnostic::error(E0701, entry.key.span, message).help("add `event:` with its path, such as `event: author.name`"));
+    let (written, span) = match node.get("event") {
+        Some(written) => reader.text(written, "event").map(|text| (text.value, text.span))?,
+        None => (name.clone(), entry.key.span),
     };
-    let written = reader.text(written, "event")?;
-    let event = event_path(reader, &written.value, written.span, list)?;
+    let event = event_path(reader, &written, span, list)?;
     let is_time = name == time;
+    let mut missing = Vec::new();
     let mut bound = |platform: Platform, default: Option<Binding>| match node.get(platform.key()) {
         Some(written) if written.text() == Some("none") => None,
+        Some(written) if written.get("missing").is_some() => {
+            missing.extend(reason(reader, written, platform).map(|reason| (platform, reason)));
+            None
+        }
         Some(written) => binding::read(reader, written, platform, kind),
-        None => default,
+        None => default.or_else(|| defaults.others.as_ref()?.of(platform, &name, kind)),
     };
     let aql = bound(Platform::Aql, default_aql(&name, kind, is_time, defaults));
-    let spl = bound(Platform::Spl, default_spl(&written.value, &event, kind, is_time, defaults));
+    let spl = bound(Platform::Spl, default_spl(&written, &event, kind, is_time, defaults));
     let kql = bound(Platform::Kql, defaults.time.as_ref().filter(|_| is_time).map(|time| column(time, ColumnType::Time)));
     Some(Field {
         first_only: false,
@@ -331,7 +410,14 @@ fn read_field(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, defaults: &Default
         aql,
         spl,
         kql,
+        missing,
     })
+}
+
+/// `{ missing: why }`
+fn reason(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform) -> Option<String> {
+    reader.map(node, platform.key(), &["missing"])?;
+    optional_text(reader, node, "missing")
 }
 
 /// `a.b`, `list[].member` (which makes it a list) or `list[key=text].member`.
@@ -422,7 +508,7 @@ sample: { at: '2026-01-05T00:00:00Z', what: sold, by: { ip: 192.0.2.1 }, items: 
 
     fn problems(text: &str) -> Vec<String> {
         let mut diagnostics = Diagnostics::new();
-        let found = read(&Source::new("shop_audit.yml", text), &mut diagnostics);
+        let found = read(&Source::new("shop_audit.yml", text), &|_| None, &mut diagnostics);
         assert_eq!(found.is_none(), diagnostics.has_errors());
         diagnostics.sorted().into_iter().map(|d| format!("{} {}", d.code, d.message)).collect()
     }
@@ -442,7 +528,7 @@ sample: { at: '2026-01-05T00:00:00Z', what: sold, by: { ip: 192.0.2.1 }, items: 
 
     #[test]
     fn bindings_follow_from_the_event() {
-        let found = read(&Source::new("shop_audit.yml", GOOD), &mut Diagnostics::new()).expect("good");
+        let found = read(&Source::new("shop_audit.yml", GOOD), &|_| None, &mut Diagnostics::new()).expect("good");
         let field = |name: &str| found.field(name).expect("described");
         assert_eq!(field("buyer_ip").aql, Some(column("Shop Buyer IP", ColumnType::Address)));
         assert_eq!(field("item").spl, Some(column("items{}.name", ColumnType::Text)));
@@ -456,7 +542,8 @@ sample: { at: '2026-01-05T00:00:00Z', what: sold, by: { ip: 192.0.2.1 }, items: 
 
     #[test]
     fn contradictions_are_errors() {
-        problem("{ event: what, kql: What }", "{ kql: What }", "E0701 the field `action` does not say where");
+        problem("{ event: what, kql: What }", "{ kql: What }", "E0701 the sample event has no `action`");
+        problem("{ event: what, kql: What }", "{ event: what, kql: { missing: [] } }", "E0102 `missing` is a list");
         problem("  item:", "  ACTION:", "E0701 two fields are called `ACTION`");
         problem(
             "kql: { at: Sum, type: real }",

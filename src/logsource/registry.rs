@@ -57,23 +57,23 @@ impl LogSources {
 
     /// The file that describes an id, if there is one.
     pub fn described(&self, id: &LogSourceId) -> Option<&LogSourceFile> {
-        self.files.get(&id.stem()).map(File::read)
+        self.files.get(&id.stem()).map(|file| self.read(file, &[]))
     }
 
     /// The file that describes the log source at a path such as `confluence/audit`.
     pub fn at_path(&self, path: &str) -> Option<&LogSourceFile> {
-        self.files.get(&path.replace('/', "_")).map(File::read)
+        self.files.get(&path.replace('/', "_")).map(|file| self.read(file, &[]))
     }
 
     /// The path of the described log source whose name is close to an id's.
     pub fn near(&self, id: &LogSourceId) -> Option<String> {
         let near = closest(&id.stem(), self.files.keys().map(String::as_str))?;
-        Some(self.files.get(near)?.read().log_source.as_ref()?.id.path())
+        Some(self.read(self.files.get(near)?, &[]).log_source.as_ref()?.id.path())
     }
 
     /// Every file, read, in the order of their names.
     pub fn read_all(&self) -> impl Iterator<Item = (&Source, &LogSourceFile)> {
-        self.files.values().map(|file| (&file.source, file.read()))
+        self.files.values().map(|file| (&file.source, self.read(file, &[])))
     }
 
     /// The names by which the files are found, such as `confluence_audit`, without reading them.
@@ -82,12 +82,19 @@ impl LogSources {
     }
 }
 
-impl File {
-    fn read(&self) -> &LogSourceFile {
-        self.read.get_or_init(|| {
+impl LogSources {
+    /// Reads a file; `trail` are the files that extend it, one the other, none of which it may extend in turn.
+    fn read<'f>(&self, file: &'f File, trail: &[&str]) -> &'f LogSourceFile {
+        let trail: Vec<&str> = trail.iter().copied().chain([stem(&file.source.path)]).collect();
+        let base = |path: &str| {
+            let name = path.replace('/', "_");
+            let base = self.files.get(&name).filter(|_| !trail.contains(&&*name))?;
+            self.read(base, &trail).log_source.clone()
+        };
+        file.read.get_or_init(|| {
             let mut diagnostics = Diagnostics::new();
-            let log_source = read(&self.source, &mut diagnostics);
-            let wrong = log_source.as_ref().map(|found| found.id.stem()).filter(|wanted| wanted != stem(&self.source.path));
+            let log_source = read(&file.source, &base, &mut diagnostics);
+            let wrong = log_source.as_ref().map(|found| found.id.stem()).filter(|wanted| wanted != stem(&file.source.path));
             if let Some(wanted) = &wrong {
                 let message = format!("the file describes a log source that is looked for in `{wanted}.yml`");
                 diagnostics
@@ -131,7 +138,8 @@ mod tests {
         for (source, file) in LogSources::built_in().read_all() {
             let Some(log_source) = &file.log_source else { panic!("{}", source.path) };
             assert_eq!(log_source.time.name, super::super::TIME);
-            assert!(log_source.aql.is_some() && log_source.spl.is_some() && log_source.kql.is_some() && log_source.sample.is_some());
+            assert!(log_source.aql.is_some() && log_source.spl.is_some() && log_source.kql.is_some(), "{}", source.path);
+            assert!(log_source.sample.is_some() || source.text.starts_with("extends:"), "{}", source.path);
             for field in &log_source.fields {
                 assert!(!field.description.is_empty() && field.aql.is_some() && field.spl.is_some(), "{}: {}", source.path, field.name);
             }
@@ -162,11 +170,11 @@ mod tests {
 
     #[test]
     fn an_unknown_log_source_is_open() {
-        let id = LogSourceId { product: Some("windows".into()), category: Some("process_creation".into()), service: None };
+        let id = LogSourceId { product: Some("acme".into()), category: Some("process_creation".into()), service: None };
         let open = LogSources::built_in().get(&id).expect("open");
         assert!(open.open);
-        assert_eq!(open.kql.as_ref().map(|kql| kql.table.as_str()), Some("windows_process_creation_CL"));
-        assert_eq!(open.spl.as_ref().map(|spl| spl.sourcetype.join(",")).as_deref(), Some("windows:process_creation"));
+        assert_eq!(open.kql.as_ref().map(|kql| kql.table.as_str()), Some("acme_process_creation_CL"));
+        assert_eq!(open.spl.as_ref().map(|spl| spl.sourcetype.join(",")).as_deref(), Some("acme:process_creation"));
         assert_eq!(open.field("CommandLine").map(|field| field.name.clone()).as_deref(), Some("CommandLine"));
     }
 

@@ -4,7 +4,7 @@ use super::clause::Clause;
 use super::names;
 use crate::detection::Detection;
 use crate::diagnostic::{A004, Code, Diagnostic, E0401, E0403};
-use crate::logsource::{Binding, ColumnType, Field, FieldType, Place};
+use crate::logsource::{Binding, ColumnType, Field, FieldType, Place, Platform};
 use crate::source::Span;
 use crate::target::Deviation;
 use crate::template::TargetTemplates;
@@ -115,7 +115,8 @@ impl<'a> Writer<'a> {
                 Some(_) => "is part of a JSON text",
                 None => "has no property",
             };
-            let problem = Diagnostic::error(E0403, span, format!("the field `{}` {binding} on QRadar", field.name));
+            let message = format!("the field `{}` {binding} on QRadar{}", field.name, field.why_missing(Platform::Aql));
+            let problem = Diagnostic::error(E0403, span, message);
             self.problems
                 .push(problem.help("define a custom property there and bind the field to it, in the log source or in the site file"));
             return None;

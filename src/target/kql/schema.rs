@@ -2,7 +2,7 @@
 
 use super::value::list_place;
 use crate::detection::Detection;
-use crate::logsource::{ColumnType, Field, Place};
+use crate::logsource::{ColumnType, Field, Place, Platform};
 use std::collections::BTreeMap;
 
 /// The table of a detection's query and the columns of its log source and of the query, with their KQL types, in order of name.
@@ -17,6 +17,9 @@ pub fn schema(detection: &Detection) -> Vec<(String, Vec<(String, &'static str)>
     };
     detection.log_source.fields.iter().for_each(|field| add(field));
     detection.fields(&mut |field| add(field));
+    for (_, selector) in detection.log_source.selectors.iter().filter(|(platform, _)| *platform == Platform::Kql) {
+        selector.predicates(&mut |predicate| predicate.fields(&mut |field| add(field)));
+    }
     columns.insert(origin.time.clone(), "datetime");
     vec![(origin.table.clone(), columns.into_iter().collect())]
 }

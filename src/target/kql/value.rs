@@ -5,7 +5,7 @@ use super::spelling::{member, name, plain_name, regex_literal, text_literal};
 use super::writer::Writer;
 use crate::diagnostic::{Diagnostic, E0401, E0403};
 use crate::letter_case::{fold, has_case_beyond_ascii};
-use crate::logsource::{Binding, ColumnType, Field, FieldType, Place, TimeFormat};
+use crate::logsource::{Binding, ColumnType, Field, FieldType, Place, Platform, TimeFormat};
 use crate::source::Span;
 use std::borrow::Cow;
 
@@ -93,7 +93,7 @@ impl Writer<'_> {
     /// Where a field is read; nothing (and a problem) if the platform does not have it.
     pub fn locate(&mut self, field: &Field, span: Span) -> Option<Located> {
         let Some(binding) = binding(self, field).map(Cow::into_owned) else {
-            let message = format!("field `{}` has no place on Microsoft Sentinel", field.name);
+            let message = format!("field `{}` has no place on Microsoft Sentinel{}", field.name, field.why_missing(Platform::Kql));
             let help = format!("bind `{}` under `kql` in the log source or in the site file, or skip this target", field.name);
             self.refuse(Diagnostic::error(E0403, span, message).help(help));
             return None;

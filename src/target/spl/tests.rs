@@ -28,6 +28,7 @@ fn field_at(name: &str, kind: FieldType, platform: &str) -> Arc<Field> {
         aql: None,
         spl: Some(Binding { place, values: Vec::new() }),
         kql: None,
+        missing: Vec::new(),
     })
 }
 
@@ -42,6 +43,7 @@ fn log_source() -> LogSource {
         description: String::new(),
         definition: None,
         fields: Vec::new(),
+        others: None,
         open: true,
         time: field_at("timestamp", FieldType::Timestamp, "_time"),
         time_format: TimeFormat::Iso8601,
@@ -49,6 +51,7 @@ fn log_source() -> LogSource {
         aql: None,
         spl: Some(SplOrigin { index: vec!["main".into()], sourcetype: vec!["audit".into()], source: Vec::new() }),
         kql: None,
+        selectors: Vec::new(),
         prerequisites: Vec::new(),
         sample: None,
     }

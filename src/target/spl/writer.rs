@@ -6,7 +6,7 @@ use super::quote;
 use crate::detection::Detection;
 use crate::diagnostic::{Code, Diagnostic, E0401, E0403, P001, P003, P007};
 use crate::letter_case::{fold, has_case_beyond_ascii};
-use crate::logsource::{ColumnType, Field, FieldType, Place, TimeFormat};
+use crate::logsource::{ColumnType, Field, FieldType, Place, Platform, TimeFormat};
 use crate::source::Span;
 use crate::target::Deviation;
 use crate::template::TargetTemplates;
@@ -146,7 +146,7 @@ impl<'a> Writer<'a> {
                 let time = self.written_time(field, false);
                 return Some(located(field.name.clone(), quote::search_name(&field.name), time, &[]));
             }
-            let message = format!("the field `{}` has no place on Splunk", field.name);
+            let message = format!("the field `{}` has no place on Splunk{}", field.name, field.why_missing(Platform::Spl));
             let help = format!("bind `{}` to a Splunk field in the log source or in a site file", field.name);
             self.problems.push(Diagnostic::error(E0403, span, message).help(help));
             return None;

@@ -1,0 +1,53 @@
+//! `where` of a platform: the names and values there that tell a log source's events from others in the same place → conditions.
+
+use super::binding::{column, column_type};
+use super::{Field, FieldType, Others, Platform};
+use crate::detection::{Condition, Predicate, Segment, Subject, TextPattern, ValueTest};
+use crate::reader::Reader;
+use crate::source::Span;
+use crate::yaml::{Kind, Node, Value};
+use std::sync::Arc;
+
+/// What tells a log source's events from others, by platform.
+pub(super) type Selectors = Vec<(Platform, Condition)>;
+
+/// `where: { EventCode: [1, 5] }`: a platform's own names and values. It takes the place of what was there before.
+pub(super) fn select(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, selectors: &mut Selectors) -> Option<()> {
+    selectors.retain(|(other, _)| *other != platform);
+    let Some(written) = node.get("where") else { return Some(()) };
+    for entry in reader.entries(written, "where")? {
+        let nodes = match &entry.value.kind {
+            Kind::List(items) => items.as_slice(),
+            Kind::Scalar { .. } | Kind::Map(_) => std::slice::from_ref(&entry.value),
+        };
+        let tests: Option<Vec<ValueTest>> = nodes.iter().map(|node| selected_value(reader, node, &entry.key.value)).collect();
+        let tests = tests?;
+        if tests.is_empty() {
+            return reader.empty(entry.key.span, &entry.key.value);
+        }
+        let whole = tests.iter().all(|test| matches!(test, ValueTest::Number(_)));
+        let subject = Subject::Field(Arc::new(platform_field(&entry.key.value, platform, whole)));
+        selectors.push((platform, Condition::Match(Predicate { subject, tests, span: Span::default() })));
+    }
+    Some(())
+}
+
+fn selected_value(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Option<ValueTest> {
+    match node.scalar() {
+        Some(Value::Number(number)) if number.is_integer() => Some(ValueTest::Number(number.clone())),
+        Some(Value::Text(text)) => Some(ValueTest::Text(TextPattern::new([Segment::Literal(text.clone())], false))),
+        Some(Value::Number(_) | Value::Boolean(_) | Value::Null | Value::List(_) | Value::Map(_)) | None => reader.wrong_type(node, key, "a text or a whole number"),
+    }
+}
+
+/// A column of a platform that is no field of ours. QRadar's properties may hold numbers as texts, which are compared alike.
+fn platform_field(name: &str, platform: Platform, whole: bool) -> Field {
+    let kind = match (whole, platform) {
+        (true, Platform::Aql) => FieldType::Any,
+        (true, Platform::Spl | Platform::Kql | Platform::Product) => FieldType::Integer,
+        (false, _) => FieldType::Text,
+    };
+    let here = |wanted: Platform| (platform == wanted).then(|| column(name, column_type(kind, platform)));
+    let nowhere = Others::default().field(name);
+    Field { kind, aql: here(Platform::Aql), spl: here(Platform::Spl), kql: here(Platform::Kql), ..nowhere }
+}
