@@ -300,6 +300,26 @@ pub enum Place {
         /// The element's member that is read.
         value: String,
     },
+    /// Text columns that are joined; what is empty is left out, with the text between.
+    Joined {
+        /// The columns in order.
+        columns: Vec<String>,
+        /// The text between them.
+        by: String,
+        /// How the platform's joined text begins, and ours: the first that fits.
+        prefixes: Vec<(String, String)>,
+    },
+    /// The column that another column chooses.
+    Chosen {
+        /// The column that chooses.
+        on: String,
+        /// Its values, and the column that is read for each.
+        cases: Vec<(String, String)>,
+        /// The column for every other value.
+        otherwise: String,
+        /// The type of the columns.
+        kind: ColumnType,
+    },
 }
 
 /// The type of a platform's column.

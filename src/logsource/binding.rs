@@ -52,6 +52,14 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
         let text = reader.text(node, key)?;
         return Some(Binding { place: place(reader, &text.value, text.span, platform, column_type(kind, platform))?, values: Vec::new() });
     }
+    let place = match platform {
+        Platform::Kql if node.get("joined").is_some() => Some(joined(reader, node)?),
+        Platform::Kql if node.get("on").is_some() => Some(chosen(reader, node, column_type(kind, platform))?),
+        Platform::Kql | Platform::Aql | Platform::Spl | Platform::Product => None,
+    };
+    if let Some(place) = place {
+        return Some(Binding { place, values: Vec::new() });
+    }
     reader.map(node, key, KEYS)?;
     let Some(at) = node.get("at") else { return reader.missing(node.span, key, "at") };
     let at = reader.text(at, "at")?;
@@ -59,12 +67,12 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
         Some(written) => written_type(reader, written, platform)?,
         None => column_type(kind, platform),
     };
-    let mut place = place(reader, &at.value, at.span, platform, kind)?;
+    let mut place = self::place(reader, &at.value, at.span, platform, kind)?;
     if let Some(written) = node.get("json-text") {
         let is_text = reader.boolean(written, "json-text")?;
         match &mut place {
             Place::Json { text, .. } | Place::Element { text, .. } => *text = is_text,
-            Place::Column { .. } => {
+            Place::Column { .. } | Place::Joined { .. } | Place::Chosen { .. } => {
                 let message = "`json-text` says how a JSON column is stored, but this is a plain column";
                 return reader.fail(Diagnostic::error(E0104, written.span, message).help("remove it, or write `at: Column.member`"));
             }
@@ -72,6 +80,37 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
     }
     let values = node.get("values").map_or_else(|| Some(Vec::new()), |values| value_map(reader, values))?;
     Some(Binding { place, values })
+}
+
+/// `{ joined: [Key, Name], by: '\', prefixes: { HKEY_USERS: HKU } }`
+fn joined(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Place> {
+    reader.map(node, "kql", &["joined", "by", "prefixes"])?;
+    let columns: Vec<String> = reader.text_or_texts(node.get("joined")?, "joined").into_iter().map(|column| column.value).collect();
+    let by = match node.get("by") {
+        Some(by) => reader.text(by, "by")?.value,
+        None => return reader.missing(node.span, "kql", "by"),
+    };
+    if columns.is_empty() {
+        return reader.empty(node.span, "joined");
+    }
+    let prefixes = node.get("prefixes").map_or_else(|| Some(Vec::new()), |prefixes| value_map(reader, prefixes))?;
+    Some(Place::Joined { columns, by, prefixes })
+}
+
+/// `{ on: ActionType, cases: { InboundConnectionAccepted: LocalIP }, otherwise: RemoteIP }`
+fn chosen(reader: &mut Reader<'_, '_>, node: &Node<'_>, kind: ColumnType) -> Option<Place> {
+    reader.map(node, "kql", &["on", "cases", "otherwise", "type"])?;
+    let kind = match node.get("type") {
+        Some(written) => written_type(reader, written, Platform::Kql)?,
+        None => kind,
+    };
+    let (Some(cases), Some(otherwise)) = (node.get("cases"), node.get("otherwise")) else {
+        let key = if node.get("cases").is_none() { "cases" } else { "otherwise" };
+        return reader.missing(node.span, "kql", key);
+    };
+    let on = reader.text(node.get("on")?, "on")?.value;
+    let otherwise = reader.text(otherwise, "otherwise")?.value;
+    Some(Place::Chosen { on, cases: value_map(reader, cases)?, otherwise, kind })
 }
 
 fn value_map(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Vec<(String, String)>> {

@@ -68,25 +68,33 @@ fn platforms() -> [Bound; 3] {
 fn check_columns(fields: &[(&Field, Span)], diagnostics: &mut Diagnostics) {
     let mut seen: Vec<(&str, ColumnType, Span)> = Vec::new();
     for (field, span) in fields {
-        let Some((name, kind)) = field.kql.as_ref().map(|binding| binding.place.column()) else { continue };
-        match seen.iter().find(|(other, ..)| *other == name) {
-            Some((_, other, first)) if *other != kind => {
-                let message = format!("the KQL column `{name}` is used as {} and as {}", other.kql_name(), kind.kql_name());
-                diagnostics.push(Diagnostic::error(E0701, *span, message).label(*first, "first used here").help("a column has one type"));
+        for (name, kind) in field.kql.iter().flat_map(|binding| binding.place.columns()) {
+            match seen.iter().find(|(other, ..)| *other == name) {
+                Some((_, other, first)) if *other != kind => {
+                    let message = format!("the KQL column `{name}` is used as {} and as {}", other.kql_name(), kind.kql_name());
+                    diagnostics
+                        .push(Diagnostic::error(E0701, *span, message).label(*first, "first used here").help("a column has one type"));
+                }
+                Some(_) => {}
+                None => seen.push((name, kind, *span)),
             }
-            Some(_) => {}
-            None => seen.push((name, kind, *span)),
         }
     }
 }
 
 impl Place {
-    /// The platform column that holds it, and that column's type.
-    pub fn column(&self) -> (&str, ColumnType) {
+    /// The platform columns that hold it, and their types.
+    pub fn columns(&self) -> Vec<(&str, ColumnType)> {
         match self {
-            Place::Column { name, kind } => (name, *kind),
+            Place::Column { name, kind } => vec![(name, *kind)],
             Place::Json { column, text, .. } | Place::Element { column, text, .. } => {
-                (column, if *text { ColumnType::Text } else { ColumnType::Dynamic })
+                let column = column.split('.').next().unwrap_or(column);
+                vec![(column, if *text { ColumnType::Text } else { ColumnType::Dynamic })]
+            }
+            Place::Joined { columns, .. } => columns.iter().map(|column| (column.as_str(), ColumnType::Text)).collect(),
+            Place::Chosen { on, cases, otherwise, kind } => {
+                let read = cases.iter().map(|(_, column)| column).chain([otherwise]);
+                [(on.as_str(), ColumnType::Text)].into_iter().chain(read.map(|column| (column.as_str(), *kind))).collect()
             }
         }
     }

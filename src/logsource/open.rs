@@ -152,13 +152,10 @@ impl Binding {
             Place::Json { column, text, path } => {
                 Place::Json { column: named(column), text: *text, path: path.iter().map(named).collect() }
             }
-            Place::Element { column, text, key, equals, value } => Place::Element {
-                column: named(column),
-                text: *text,
-                key: named(key),
-                equals: named(equals),
-                value: named(value),
-            },
+            Place::Element { column, text, key, equals, value } => {
+                Place::Element { column: named(column), text: *text, key: named(key), equals: named(equals), value: named(value) }
+            }
+            Place::Joined { .. } | Place::Chosen { .. } => self.place.clone(),
         };
         Self { place, values: self.values.clone() }
     }

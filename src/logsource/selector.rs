@@ -36,7 +36,9 @@ fn selected_value(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Op
     match node.scalar() {
         Some(Value::Number(number)) if number.is_integer() => Some(ValueTest::Number(number.clone())),
         Some(Value::Text(text)) => Some(ValueTest::Text(TextPattern::new([Segment::Literal(text.clone())], false))),
-        Some(Value::Number(_) | Value::Boolean(_) | Value::Null | Value::List(_) | Value::Map(_)) | None => reader.wrong_type(node, key, "a text or a whole number"),
+        Some(Value::Number(_) | Value::Boolean(_) | Value::Null | Value::List(_) | Value::Map(_)) | None => {
+            reader.wrong_type(node, key, "a text or a whole number")
+        }
     }
 }
 

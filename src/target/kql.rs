@@ -5,6 +5,7 @@
 
 mod absence;
 mod aggregate;
+mod computed;
 mod condition;
 mod expression;
 mod layout;
@@ -84,6 +85,8 @@ pub const OPERATORS: &[Signature] = &[
     ("time_part", &["part", "moment"]),
     ("either", &["condition", "then", "otherwise"]),
     ("choice", &["cases", "otherwise"]),
+    ("joined_texts", &["texts"]),
+    ("tail", &["text", "start"]),
     ("first_present", &["values"]),
     ("floor", &["value"]),
     ("absolute", &["value"]),
@@ -194,7 +197,9 @@ fn plain_steps(writer: &mut Writer<'_>) -> Vec<String> {
     let (early, late) = writer.event_filters();
     let detection = writer.detection;
     let columns: Vec<String> = detection.columns.iter().map(|column| output_column(writer, column)).collect();
-    let (lists, helpers) = writer.list_steps();
+    let (lists, mut helpers) = writer.list_steps();
+    let (computed, columns_made) = writer.computed_steps();
+    helpers.extend(columns_made);
     let last = match (columns.is_empty(), helpers.is_empty()) {
         (false, _) => Some(writer.op("project", &[&list_lines(&columns, 4)])),
         (true, false) => Some(writer.op("project_away", &[&list_lines(&helpers, 4)])),
@@ -202,7 +207,7 @@ fn plain_steps(writer: &mut Writer<'_>) -> Vec<String> {
     };
     let early = early.map(|condition| writer.filter(&condition));
     let late = late.map(|condition| writer.filter(&condition));
-    early.into_iter().chain(lists).chain(late).chain(last).collect()
+    computed.into_iter().chain(early).chain(lists).chain(late).chain(last).collect()
 }
 
 /// `name = value` of an output column.

@@ -241,5 +241,7 @@ fn place_name(binding: &Binding) -> String {
     match &binding.place {
         Place::Column { name, .. } => name.clone(),
         Place::Json { column, .. } | Place::Element { column, .. } => column.clone(),
+        Place::Joined { columns, .. } => columns.join(", "),
+        Place::Chosen { on, .. } => on.clone(),
     }
 }

@@ -91,8 +91,9 @@ impl Writer<'_> {
         let (lists, _) = self.list_steps();
         let late = after.map(|condition| self.filter(&condition));
         let helpers = std::mem::take(&mut self.helpers);
-        pieces.events =
-            before.map(|condition| self.filter(&condition)).into_iter().chain(lists).chain(late).chain(flags).chain(helpers).collect();
+        let (computed, _) = self.computed_steps();
+        let before = before.map(|condition| self.filter(&condition));
+        pieces.events = computed.into_iter().chain(before).chain(lists).chain(late).chain(flags).chain(helpers).collect();
         self.rows(&mut pieces, aggregate, keys, measures, bounds);
         pieces
     }

@@ -494,9 +494,13 @@ impl Writer<'_> {
 
     /// Whether the log source keeps values inside of JSON columns, where quotes and backslashes are escaped.
     fn has_json_columns(&self) -> bool {
-        self.detection.log_source.fields.iter().filter_map(|field| field.kql.as_ref()).any(|binding| match &binding.place {
+        let source = &self.detection.log_source;
+        let bindings =
+            source.fields.iter().filter_map(|field| field.kql.as_ref()).chain(source.others.iter().filter_map(|o| o.kql.as_ref()));
+        bindings.into_iter().any(|binding| match &binding.place {
             Place::Column { kind, .. } => *kind == ColumnType::Dynamic,
             Place::Json { .. } | Place::Element { .. } => true,
+            Place::Joined { .. } | Place::Chosen { .. } => false,
         })
     }
 

@@ -1,8 +1,7 @@
 //! Which table and typed columns a query binds to: for checking a query against a schema, and for prerequisites.
 
-use super::value::list_place;
 use crate::detection::Detection;
-use crate::logsource::{ColumnType, Field, Place, Platform};
+use crate::logsource::{ColumnType, Field, Platform};
 use std::collections::BTreeMap;
 
 /// The table of a detection's query and the columns of its log source and of the query, with their KQL types, in order of name.
@@ -11,7 +10,7 @@ pub fn schema(detection: &Detection) -> Vec<(String, Vec<(String, &'static str)>
     let Some(origin) = &detection.log_source.kql else { return Vec::new() };
     let mut columns = BTreeMap::new();
     let mut add = |field: &Field| {
-        if let Some((column, kind)) = column(field, detection.log_source.open) {
+        for (column, kind) in columns_of(field, detection.log_source.open) {
             columns.entry(column).or_insert(kind);
         }
     };
@@ -24,18 +23,12 @@ pub fn schema(detection: &Detection) -> Vec<(String, Vec<(String, &'static str)>
     vec![(origin.table.clone(), columns.into_iter().collect())]
 }
 
-fn column(field: &Field, open: bool) -> Option<(String, &'static str)> {
-    match field.kql.as_ref().map(|binding| &binding.place) {
-        Some(Place::Column { name, kind }) => Some((name.clone(), column_type(*kind))),
-        Some(Place::Json { column, text, .. }) => Some((column.clone(), json_type(*text))),
-        Some(Place::Element { column, text, .. }) => Some((list_place(column).0.to_owned(), json_type(*text))),
-        None if open => Some((field.name.clone(), "string")),
-        None => None,
+fn columns_of(field: &Field, open: bool) -> Vec<(String, &'static str)> {
+    match &field.kql {
+        Some(binding) => binding.place.columns().into_iter().map(|(name, kind)| (name.to_owned(), column_type(kind))).collect(),
+        None if open => vec![(field.name.clone(), "string")],
+        None => Vec::new(),
     }
-}
-
-fn json_type(text: bool) -> &'static str {
-    if text { "string" } else { "dynamic" }
 }
 
 fn column_type(kind: ColumnType) -> &'static str {

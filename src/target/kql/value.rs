@@ -85,6 +85,8 @@ pub fn merges_empty(field: &Field, open: bool) -> bool {
     match field.kql.as_ref().map(|binding| &binding.place) {
         Some(Place::Column { kind, .. }) => matches!(kind, ColumnType::Text | ColumnType::Address) && !field.list,
         Some(Place::Json { .. } | Place::Element { .. }) => false,
+        Some(Place::Joined { .. }) => true,
+        Some(Place::Chosen { kind, .. }) => matches!(kind, ColumnType::Text | ColumnType::Address),
         None => open,
     }
 }
@@ -146,6 +148,17 @@ impl Writer<'_> {
                 let chosen = self.equals_ignoring_case(&key, equals);
                 let operand = operand(format!("{item}{}", member(value)), Stored::Json);
                 Located::Item(Item { list, operand, chosen: Some(chosen), field: plain_name(&field.name) })
+            }
+            Place::Joined { columns, by, prefixes } => {
+                let columns: Option<Vec<String>> = columns.iter().map(|column| self.column_name(column, span)).collect();
+                Located::Row(operand(self.joined(field, columns?, by, prefixes), Stored::Text))
+            }
+            Place::Chosen { on, cases, otherwise, kind } => {
+                let on = self.column_name(on, span)?;
+                let cases: Option<Vec<_>> =
+                    cases.iter().map(|(value, column)| Some((value.as_str(), self.column_name(column, span)?))).collect();
+                let otherwise = self.column_name(otherwise, span)?;
+                Located::Row(operand(self.chosen(field, &on, &cases?, &otherwise), stored(*kind)))
             }
         })
     }

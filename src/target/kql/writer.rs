@@ -1,5 +1,6 @@
 //! What one query collects while it is written: problems, assumptions, lists that must be applied, helper columns.
 
+use super::computed::Computed;
 use super::layout::Doc;
 use crate::detection::Detection;
 use crate::diagnostic::{Code, Diagnostic, K005};
@@ -20,6 +21,8 @@ pub struct Writer<'a> {
     pub assumptions: Vec<Deviation>,
     /// Lists whose elements are tested or read, one `mv-apply` each.
     pub lists: Vec<List>,
+    /// Columns that put fields together.
+    pub computed: Vec<Computed>,
     /// Steps (`extend …`) that hold values which are used twice.
     pub helpers: Vec<String>,
     /// The text columns through which a sliding window's group is joined.
@@ -49,6 +52,7 @@ impl<'a> Writer<'a> {
             problems: Vec::new(),
             assumptions: Vec::new(),
             lists: Vec::new(),
+            computed: Vec::new(),
             helpers: Vec::new(),
             joined_keys: Vec::new(),
             list_uses: 0,

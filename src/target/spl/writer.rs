@@ -164,6 +164,14 @@ impl<'a> Writer<'a> {
                 let helper = self.extract_element(field, [column, key, equals, value], span)?;
                 Some(located(helper, None, self.written_time(field, false), &binding.values))
             }
+            Place::Joined { .. } | Place::Chosen { .. } => {
+                self.refuse(
+                    span,
+                    &format!("the field `{}`, which is put together from several", field.name),
+                    "bind it to one Splunk field",
+                );
+                None
+            }
         }
     }
 

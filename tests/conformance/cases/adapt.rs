@@ -34,6 +34,10 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
             drop_values(event, &|text| !text.is_ascii());
         }
     }
+    // an event of the log source has what tells its events from others
+    if let Some(platform) = target.platform() {
+        events.retain(|(time, fields)| native::is_selected(detection, platform, &Event { time: *time, fields }));
+    }
     // a keyword is found in the raw event exactly if one value holds it
     if ["A004", "P002", "K002", "S018"].into_iter().any(assumes) {
         events.retain(|(time, fields)| keywords_stay_in_values(detection, &Event { time: *time, fields }));

@@ -262,10 +262,14 @@ fn properties(detection: &Detection) -> Map<String, Value> {
             };
             Some((name.clone(), kind.into()))
         }
-        Some(Place::Json { .. } | Place::Element { .. }) => None,
+        Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. }) => None,
         None => detection.log_source.open.then(|| (field.name.clone(), "string".into())),
     };
-    native::fields(detection).iter().filter_map(property).collect()
+    let mut fields = native::fields(detection);
+    for (_, selector) in detection.log_source.selectors.iter().filter(|(platform, _)| *platform == cognate::logsource::Platform::Aql) {
+        selector.predicates(&mut |predicate| predicate.fields(&mut |field| fields.push(field.clone())));
+    }
+    fields.iter().filter_map(property).collect()
 }
 
 fn codes(fidelity: &Fidelity) -> Value {

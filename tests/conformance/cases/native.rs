@@ -3,11 +3,11 @@
 //! This is the inverse of what queries do: a query reads `Meta.agent`, so here an event's `agent` is written there.
 
 use crate::events::predicates;
-use cognate::detection::{Detection, Subject};
+use cognate::detection::{Detection, Subject, ValueTest};
 use cognate::evaluate::Event;
 use cognate::evaluate::event::{number, text};
 use cognate::evaluate::moment;
-use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, Place, TimeFormat};
+use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, Place, Platform, TimeFormat};
 use cognate::target::Target;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -179,7 +179,7 @@ fn aql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
     for field in fields {
         let (name, kind) = match field.aql.as_ref().map(|binding| &binding.place) {
             Some(Place::Column { name, kind }) => (name.clone(), *kind),
-            Some(Place::Json { .. } | Place::Element { .. }) => continue,
+            Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. }) => continue,
             None if detection.log_source.open => (field.name.clone(), ColumnType::Text),
             None => continue,
         };
@@ -196,6 +196,7 @@ fn aql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
     if let Some(AqlOrigin::TypeIds(ids)) = &detection.log_source.aql {
         stored.insert("devicetype".to_owned(), ids[index % ids.len()].into());
     }
+    select(detection, Platform::Aql, &mut stored);
     stored.insert("starttime".to_owned(), event.time.into());
     stored.insert("payload".to_owned(), raw(detection, &Value::Object(product(detection, fields, event))).into());
     stored.insert(MARKER.to_owned(), marker(index).into());
@@ -223,10 +224,12 @@ fn spl(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
                 let path: Vec<String> = column.split('.').map(str::to_owned).collect();
                 write_element(at(&mut raw, &path), [key, equals, value], &values);
             }
+            Some(Place::Joined { .. } | Place::Chosen { .. }) => {}
             None if detection.log_source.open => drop(stored.insert(field.name.clone(), extracted(ColumnType::Text, &values))),
             None => {}
         }
     }
+    select(detection, Platform::Spl, &mut stored);
     if let Some(origin) = &detection.log_source.spl {
         let of = |list: &[String], otherwise: &str| match list {
             [] => otherwise.to_owned(),
@@ -283,9 +286,24 @@ fn kql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
                 write_element(at(&mut stored, &path), [key, equals, value], &values);
                 texts.extend(text.then(|| path[0].clone()));
             }
+            Some(Place::Joined { columns, by, prefixes }) => {
+                let text = text(&values[0]).unwrap_or_default();
+                for (column, part) in columns.iter().zip(apart(&text, columns.len(), by, prefixes)) {
+                    stored[column.as_str()] = part.into();
+                }
+            }
+            // when all columns stand
+            Some(Place::Chosen { .. }) => {}
             None if detection.log_source.open => stored[field.name.as_str()] = as_text(&values[0]),
             None => {}
         }
+    }
+    select(detection, Platform::Kql, stored.as_object_mut().expect("an event"));
+    for field in fields {
+        let Some(Place::Chosen { on, cases, otherwise, kind }) = field.kql.as_ref().map(|binding| &binding.place) else { continue };
+        let Some(value) = values(event, field).first().cloned() else { continue };
+        let case = cases.iter().find(|(value, _)| stored[on.as_str()] == value.as_str());
+        stored[case.map_or(otherwise, |(_, column)| column).as_str()] = typed(*kind, &value);
     }
     for column in texts {
         if !stored[&column].is_string() {
@@ -304,6 +322,66 @@ fn kql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
     }
     stored.insert(MARKER.to_owned(), marker(index).into());
     stored
+}
+
+/// Whether the fields that stand where a log source's events are told from others hold such values.
+pub fn is_selected(detection: &Detection, platform: Platform, event: &Event<'_>) -> bool {
+    let mut selected = true;
+    for (_, selector) in detection.log_source.selectors.iter().filter(|(other, _)| *other == platform) {
+        selector.predicates(&mut |predicate| {
+            let Subject::Field(column) = &predicate.subject else { return };
+            for field in fields(detection) {
+                let binding = binding(&field, platform);
+                let stands_there =
+                    binding.is_some_and(|binding| matches!(&binding.place, Place::Column { name, .. } if *name == column.name));
+                if stands_there {
+                    let stored = values(event, &field).first().map(|value| mapped(binding, value)).unwrap_or_default();
+                    let stored = Map::from_iter([(column.name.clone(), stored)]);
+                    let predicate = cognate::detection::Condition::Match(predicate.clone());
+                    let event = Event { time: 0, fields: &stored };
+                    selected &= cognate::evaluate::holds(&predicate, &detection.log_source, &event).unwrap_or(false);
+                }
+            }
+        });
+    }
+    selected
+}
+
+fn binding(field: &Field, platform: Platform) -> Option<&Binding> {
+    match platform {
+        Platform::Aql => field.aql.as_ref(),
+        Platform::Spl => field.spl.as_ref(),
+        Platform::Kql => field.kql.as_ref(),
+        Platform::Product => None,
+    }
+}
+
+/// What tells the log source's events from others: the first value of each column, unless a field stands there.
+fn select(detection: &Detection, platform: Platform, stored: &mut Map<String, Value>) {
+    for (_, selector) in detection.log_source.selectors.iter().filter(|(other, _)| *other == platform) {
+        selector.predicates(&mut |predicate| {
+            let Subject::Field(field) = &predicate.subject else { return };
+            let value = match predicate.tests.first() {
+                Some(ValueTest::Number(number)) => json!(number.value as i64),
+                Some(ValueTest::Text(pattern)) => pattern.to_regex(str::to_owned).into(),
+                _ => return,
+            };
+            let value = if platform == Platform::Kql { value } else { as_text(&value) };
+            stored.entry(field.name.clone()).or_insert(value);
+        });
+    }
+}
+
+/// A text that stands in several columns, apart.
+fn apart(text: &str, count: usize, by: &str, prefixes: &[(String, String)]) -> Vec<String> {
+    let begins = |ours: &str| text.get(..ours.len()).is_some_and(|start| start.eq_ignore_ascii_case(ours));
+    let whole = match prefixes.iter().find(|(_, ours)| begins(ours)) {
+        Some((theirs, ours)) => format!("{theirs}{}", &text[ours.len()..]),
+        None => text.to_owned(),
+    };
+    let mut parts: Vec<String> = whole.rsplitn(count, by).map(str::to_owned).collect();
+    parts.reverse();
+    parts
 }
 
 fn typed(kind: ColumnType, value: &Value) -> Value {
