@@ -320,6 +320,13 @@ pub enum Place {
         /// The type of the columns.
         kind: ColumnType,
     },
+    /// The data of a registry value as Sysmon writes it (`DWORD (0x00000001)`), from Defender's type and data.
+    RegistryData {
+        /// The column with the type (`Dword`, `Qword`, `Binary`, `String`).
+        kind: String,
+        /// The column with the data; numbers are decimal.
+        data: String,
+    },
 }
 
 /// The type of a platform's column.

@@ -54,6 +54,7 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
     }
     let place = match platform {
         Platform::Kql if node.get("joined").is_some() => Some(joined(reader, node)?),
+        Platform::Kql if node.get("registry-type").is_some() => Some(registry_data(reader, node)?),
         Platform::Kql if node.get("on").is_some() => Some(chosen(reader, node, column_type(kind, platform))?),
         Platform::Kql | Platform::Aql | Platform::Spl | Platform::Product => None,
     };
@@ -72,7 +73,7 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
         let is_text = reader.boolean(written, "json-text")?;
         match &mut place {
             Place::Json { text, .. } | Place::Element { text, .. } => *text = is_text,
-            Place::Column { .. } | Place::Joined { .. } | Place::Chosen { .. } => {
+            Place::Column { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => {
                 let message = "`json-text` says how a JSON column is stored, but this is a plain column";
                 return reader.fail(Diagnostic::error(E0104, written.span, message).help("remove it, or write `at: Column.member`"));
             }
@@ -95,6 +96,14 @@ fn joined(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Place> {
     }
     let prefixes = node.get("prefixes").map_or_else(|| Some(Vec::new()), |prefixes| value_map(reader, prefixes))?;
     Some(Place::Joined { columns, by, prefixes })
+}
+
+/// `{ registry-type: RegistryValueType, registry-data: RegistryValueData }`
+fn registry_data(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Place> {
+    reader.map(node, "kql", &["registry-type", "registry-data"])?;
+    let Some(data) = node.get("registry-data") else { return reader.missing(node.span, "kql", "registry-data") };
+    let kind = reader.text(node.get("registry-type")?, "registry-type")?.value;
+    Some(Place::RegistryData { kind, data: reader.text(data, "registry-data")?.value })
 }
 
 /// `{ on: ActionType, cases: { InboundConnectionAccepted: LocalIP }, otherwise: RemoteIP }`

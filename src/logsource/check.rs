@@ -96,6 +96,7 @@ impl Place {
                 let read = cases.iter().map(|(_, column)| column).chain([otherwise]);
                 [(on.as_str(), ColumnType::Text)].into_iter().chain(read.map(|column| (column.as_str(), *kind))).collect()
             }
+            Place::RegistryData { kind, data } => vec![(kind, ColumnType::Text), (data, ColumnType::Text)],
         }
     }
 }

@@ -155,7 +155,7 @@ impl Binding {
             Place::Element { column, text, key, equals, value } => {
                 Place::Element { column: named(column), text: *text, key: named(key), equals: named(equals), value: named(value) }
             }
-            Place::Joined { .. } | Place::Chosen { .. } => self.place.clone(),
+            Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => self.place.clone(),
         };
         Self { place, values: self.values.clone() }
     }

@@ -87,6 +87,8 @@ pub const OPERATORS: &[Signature] = &[
     ("choice", &["cases", "otherwise"]),
     ("joined_texts", &["texts"]),
     ("tail", &["text", "start"]),
+    ("dword_text", &["data"]),
+    ("qword_text", &["data"]),
     ("first_present", &["values"]),
     ("floor", &["value"]),
     ("absolute", &["value"]),

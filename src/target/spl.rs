@@ -243,5 +243,6 @@ fn place_name(binding: &Binding) -> String {
         Place::Json { column, .. } | Place::Element { column, .. } => column.clone(),
         Place::Joined { columns, .. } => columns.join(", "),
         Place::Chosen { on, .. } => on.clone(),
+        Place::RegistryData { data, .. } => data.clone(),
     }
 }

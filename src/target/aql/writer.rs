@@ -153,7 +153,10 @@ pub fn deeper(text: &str) -> String {
 fn place(field: &Field) -> Option<(&str, ColumnType)> {
     match &field.aql {
         Some(Binding { place: Place::Column { name, kind }, .. }) => Some((name, *kind)),
-        Some(Binding { place: Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. }, .. }) => None,
+        Some(Binding {
+            place: Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. },
+            ..
+        }) => None,
         None if field.kind == FieldType::Any => Some((&field.name, ColumnType::Text)),
         None => None,
     }

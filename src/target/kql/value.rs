@@ -85,7 +85,7 @@ pub fn merges_empty(field: &Field, open: bool) -> bool {
     match field.kql.as_ref().map(|binding| &binding.place) {
         Some(Place::Column { kind, .. }) => matches!(kind, ColumnType::Text | ColumnType::Address) && !field.list,
         Some(Place::Json { .. } | Place::Element { .. }) => false,
-        Some(Place::Joined { .. }) => true,
+        Some(Place::Joined { .. } | Place::RegistryData { .. }) => true,
         Some(Place::Chosen { kind, .. }) => matches!(kind, ColumnType::Text | ColumnType::Address),
         None => open,
     }
@@ -159,6 +159,10 @@ impl Writer<'_> {
                     cases.iter().map(|(value, column)| Some((value.as_str(), self.column_name(column, span)?))).collect();
                 let otherwise = self.column_name(otherwise, span)?;
                 Located::Row(operand(self.chosen(field, &on, &cases?, &otherwise), stored(*kind)))
+            }
+            Place::RegistryData { kind, data } => {
+                let (kind, data) = (self.column_name(kind, span)?, self.column_name(data, span)?);
+                Located::Row(operand(self.registry_data(field, &kind, &data), Stored::Text))
             }
         })
     }

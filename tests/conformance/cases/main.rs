@@ -262,7 +262,7 @@ fn properties(detection: &Detection) -> Map<String, Value> {
             };
             Some((name.clone(), kind.into()))
         }
-        Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. }) => None,
+        Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => None,
         None => detection.log_source.open.then(|| (field.name.clone(), "string".into())),
     };
     let mut fields = native::fields(detection);

@@ -179,7 +179,7 @@ fn aql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
     for field in fields {
         let (name, kind) = match field.aql.as_ref().map(|binding| &binding.place) {
             Some(Place::Column { name, kind }) => (name.clone(), *kind),
-            Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. }) => continue,
+            Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => continue,
             None if detection.log_source.open => (field.name.clone(), ColumnType::Text),
             None => continue,
         };
@@ -224,7 +224,7 @@ fn spl(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
                 let path: Vec<String> = column.split('.').map(str::to_owned).collect();
                 write_element(at(&mut raw, &path), [key, equals, value], &values);
             }
-            Some(Place::Joined { .. } | Place::Chosen { .. }) => {}
+            Some(Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => {}
             None if detection.log_source.open => drop(stored.insert(field.name.clone(), extracted(ColumnType::Text, &values))),
             None => {}
         }
@@ -291,6 +291,11 @@ fn kql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
                 for (column, part) in columns.iter().zip(apart(&text, columns.len(), by, prefixes)) {
                     stored[column.as_str()] = part.into();
                 }
+            }
+            Some(Place::RegistryData { kind, data }) => {
+                let (written, number) = registry_data(&text(&values[0]).unwrap_or_default());
+                stored[kind.as_str()] = written.into();
+                stored[data.as_str()] = number.into();
             }
             // when all columns stand
             Some(Place::Chosen { .. }) => {}
@@ -372,6 +377,18 @@ fn select(detection: &Detection, platform: Platform, stored: &mut Map<String, Va
     }
 }
 
+/// The type and the data of a registry value: `DWORD (0x0000000a)` is a Dword of 10.
+fn registry_data(text: &str) -> (&'static str, String) {
+    let digits = |start: &str, count: usize| text.strip_prefix(start)?.strip_suffix(')').filter(|digits| digits.len() == count);
+    let number = |digits: &str| u64::from_str_radix(digits, 16).ok().map(|number| number.to_string());
+    let dword = digits("DWORD (0x", 8).filter(|digits| *digits == digits.to_lowercase()).and_then(number);
+    match dword {
+        Some(number) => ("Dword", number),
+        None if text == "Binary Data" => ("Binary", "00 01".to_owned()),
+        None => ("String", text.to_owned()),
+    }
+}
+
 /// A text that stands in several columns, apart.
 fn apart(text: &str, count: usize, by: &str, prefixes: &[(String, String)]) -> Vec<String> {
     let begins = |ours: &str| text.get(..ours.len()).is_some_and(|start| start.eq_ignore_ascii_case(ours));
@@ -381,7 +398,8 @@ fn apart(text: &str, count: usize, by: &str, prefixes: &[(String, String)]) -> V
     };
     let mut parts: Vec<String> = whole.rsplitn(count, by).map(str::to_owned).collect();
     parts.reverse();
-    parts
+    // a part that is empty would be left out with the text before it
+    if parts.iter().any(String::is_empty) { vec![whole] } else { parts }
 }
 
 fn typed(kind: ColumnType, value: &Value) -> Value {

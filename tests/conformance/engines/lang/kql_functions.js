@@ -179,6 +179,12 @@ function getType([value], { types }) {
 
 // ---- text -------------------------------------------------------------------------------------------------------------
 const points = text => Array.from(text); // characters are Unicode code points
+// "Negative numbers are only represented at minimum by their underlying data size" (tohex-function)
+function toHex(value, length, type) {
+  const digits = BigInt.asUintN(type === 'int' ? 32 : 64, value).toString(16);
+  return digits.padStart(Math.min(length, 16), '0');
+}
+
 // "If a negative number, the substring will be retrieved from the end" (substring-function); '' if that is before the start (measured).
 function substring([source, start, length]) {
   const all = points(source);
@@ -540,6 +546,7 @@ const FUNCTIONS = {
   strcat_array: ([array, delimiter]) =>
     Array.isArray(array) ? array.map(textOf).join(delimiter) : undocumented('strcat_array of no array'),
   substring: onText(substring),
+  tohex: strict(([value, length], { types }) => toHex(BigInt(value), length === undefined ? 1 : Number(length), types[0])),
   indexof: asText(2, indexOf),
   split: onText(split),
   reverse: asText(1, ([s]) => points(s).reverse().join('')),

@@ -383,6 +383,8 @@ TESTS = [
     ("has of several terms and of a word's part", *w("q has 'password list' or q has 'pass'", [1])),
     ("regex: anchors, dot and newline", "print a = 'a\\nb' matches regex 'a.b', b = 'a\\nb' matches regex '(?s)a.b', c = 'ab\\n' matches regex 'b$', d = 'x\\nb' matches regex '(?m)^b$', e = 'ab' matches regex @'\\Aab\\z'",
      [dict(a=False, b=True, c=False, d=True, e=True)]),
+    ("tohex", "print a = tohex(256), b = tohex(-256), c = tohex(toint(-256), 8), d = tohex(256, 8), e = tohex(256, 2)",
+     [dict(a='100', b='ffffffffffffff00', c='ffffff00', d='00000100', e='100')]),
     ("regex: no start inside of a character", "print a = '😀' matches regex '^$', b = '😀' matches regex '(?m)^$'",
      [dict(a=False, b=False)]),
     ("regex: classes are Unicode (regex)", "print a = 'é' matches regex @'^\\w$', b = '٣' matches regex @'^\\d$', c = 'é' matches regex '^[[:alpha:]]$', d = 'Éa' matches regex '(?i)^éA$'",
@@ -421,7 +423,7 @@ TESTS = [
 # refused with an error (never a wrong answer)
 REFUSED = {
     "interpreter": {"unicode case-insens (É)", "make-series", "parse"},
-    "duckdb": {"ipv4_is_in_range", "count_distinct", "sumif/minif/maxif", "make_set_if", "serialize row_number", "prev()",
+    "duckdb": {"tohex", "ipv4_is_in_range", "count_distinct", "sumif/minif/maxif", "make_set_if", "serialize row_number", "prev()",
                "row_cumsum", "mv-apply", "make-series", "bag_keys",
                "bin_at number (bin_at-function)", "bin_at timespan (bin_at-function)", "bin_at datetime (bin_at-function)",
                "bin_at week (bin_at-function)", "bin_at of a bin's start and of the tick before", "summarize by bin_at",
