@@ -6,6 +6,7 @@ mod convert;
 mod eval;
 mod explain;
 mod files;
+mod logsources;
 mod manifest;
 mod new;
 mod output;
@@ -70,6 +71,12 @@ enum Command {
         after_help = "Examples:\n  cognate new detections/confluence/my_rule.yml\n  cognate new --logsource jira/cloud_audit > rule.yml"
     )]
     New(NewArguments),
+    /// List the log sources and where their fields stand, or say what rules need from a SIEM.
+    #[command(
+        name = "logsources",
+        after_help = "Examples:\n  cognate logsources\n  cognate logsources --for detections/jira\n  cognate logsources --for rules/windows --format json"
+    )]
+    LogSources(LogSourcesArguments),
     /// Print the JSON Schema that editors use to complete and check specs.
     #[command(after_help = "Examples:\n  cognate schema > schema/spec.schema.json\n  cognate schema --tables")]
     Schema(SchemaArguments),
@@ -204,6 +211,26 @@ struct NewArguments {
 }
 
 #[derive(Args)]
+struct LogSourcesArguments {
+    /// Specs, rules or folders: what they need.
+    #[arg(long = "for", value_name = "PATH", num_args = 1..)]
+    for_paths: Vec<PathBuf>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+    format: TableFormat,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TableFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Args)]
 struct SchemaArguments {
     /// Print the KQL tables that specs read instead: spec, table, column and type as JSON.
     #[arg(long)]
@@ -261,6 +288,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        Command::LogSources(arguments) => logsources::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();

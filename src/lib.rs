@@ -24,6 +24,7 @@ pub mod letter_case;
 pub mod logsource;
 pub mod lower;
 pub mod mutate;
+pub mod needs;
 pub mod pages;
 pub mod place;
 pub mod reader;

@@ -69,19 +69,10 @@ fn remarks(list: &[Deviation]) -> Vec<Remark<'_>> {
     list.iter().map(|deviation| Remark { code: deviation.code.0, message: &deviation.message }).collect()
 }
 
-fn platform(target: Target) -> Option<Platform> {
-    match target {
-        Target::Aql => Some(Platform::Aql),
-        Target::Spl => Some(Platform::Spl),
-        Target::Kql => Some(Platform::Kql),
-        Target::Sigma => None,
-    }
-}
-
 impl Entry {
     /// The entry of an artefact.
     pub fn new(path: &str, spec: &str, detection: &Detection, target: Target, fidelity: &Fidelity) -> anyhow::Result<Entry> {
-        let platform = platform(target);
+        let platform = target.platform();
         let concerns = |of: Platform| of == Platform::Product || Some(of) == platform;
         let prerequisites = &detection.log_source.prerequisites;
         let line = Line {

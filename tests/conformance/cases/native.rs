@@ -179,7 +179,9 @@ fn aql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
     for field in fields {
         let (name, kind) = match field.aql.as_ref().map(|binding| &binding.place) {
             Some(Place::Column { name, kind }) => (name.clone(), *kind),
-            Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => continue,
+            Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => {
+                continue;
+            }
             None if detection.log_source.open => (field.name.clone(), ColumnType::Text),
             None => continue,
         };

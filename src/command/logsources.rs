@@ -1,0 +1,133 @@
+//! `cognate logsources`: what is described and bound where, and what a set of rules needs from a SIEM.
+
+use super::workspace::Workspace;
+use super::{LogSourcesArguments, Outcome, TableFormat, files};
+use crate::diagnostic::Severity;
+use crate::logsource::{LogSource, Platform};
+use crate::needs::{Needs, PLATFORMS, binding, origin};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// Runs the command.
+pub(super) fn run(arguments: &LogSourcesArguments) -> Outcome {
+    let workspace = Workspace::open(&arguments.common, &arguments.for_paths)?;
+    if super::cannot_begin(&workspace) {
+        return Ok(false);
+    }
+    if arguments.for_paths.is_empty() { list(arguments, &workspace) } else { needs(arguments, &workspace) }
+}
+
+/// Every described log source, with how many of its fields each platform has.
+fn list(arguments: &LogSourcesArguments, workspace: &Workspace) -> Outcome {
+    let sources: Vec<_> = workspace.log_sources().read_all().filter_map(|(_, file)| file.log_source.clone()).collect();
+    let text = match arguments.format {
+        TableFormat::Json => format!("{:#}\n", Json::Array(sources.iter().map(|source| described(source)).collect())),
+        TableFormat::Text => table(&sources.iter().map(|source| row(source)).collect::<Vec<_>>()),
+    };
+    files::print(&text)?;
+    workspace.finish(true)
+}
+
+fn described(source: &LogSource) -> Json {
+    let platform = |platform: Platform| {
+        let missing = source.fields.iter().filter(|field| binding(field, platform).is_none());
+        json!({
+            "place": origin(source, platform),
+            "missing": missing.map(|field| field.name.as_str()).collect::<Vec<_>>(),
+            "other_fields": others(source, platform),
+        })
+    };
+    json!({
+        "logsource": source.id.path(),
+        "title": source.title,
+        "fields": source.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(),
+        "aql": platform(Platform::Aql),
+        "spl": platform(Platform::Spl),
+        "kql": platform(Platform::Kql),
+    })
+}
+
+/// Whether fields that are not listed have a place.
+fn others(source: &LogSource, platform: Platform) -> bool {
+    source.others.as_ref().is_some_and(|others| match platform {
+        Platform::Aql => others.aql.is_some(),
+        Platform::Spl => others.spl.is_some(),
+        Platform::Kql => others.kql.is_some(),
+        Platform::Product => false,
+    })
+}
+
+fn row(source: &LogSource) -> Vec<String> {
+    let coverage = |platform: Platform| match origin(source, platform) {
+        None => "-".to_owned(),
+        Some(_) => {
+            let bound = source.fields.iter().filter(|field| binding(field, platform).is_some()).count();
+            let others = if others(source, platform) { "+" } else { "" };
+            format!("{bound}/{}{others}", source.fields.len())
+        }
+    };
+    [source.id.path()].into_iter().chain(PLATFORMS.map(coverage)).chain([source.title.clone()]).collect()
+}
+
+fn table(rows: &[Vec<String>]) -> String {
+    let head = ["log source", "AQL", "SPL", "KQL", "title"].map(str::to_owned).to_vec();
+    let rows: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text + "\nn/m: so many of the described fields have a place there; +: other fields have one too, by their names.\n"
+}
+
+/// What the rules at the paths need.
+fn needs(arguments: &LogSourcesArguments, workspace: &Workspace) -> Outcome {
+    let (mut detections, mut broken) = (Vec::new(), 0);
+    for path in workspace.specs(&arguments.for_paths)? {
+        let (source, detection, mut problems) = workspace.understand(&path).lenient();
+        problems.retain(|problem| problem.severity == Severity::Error);
+        broken += usize::from(detection.is_none());
+        detections.extend(detection);
+        super::report_errors(&[(source, problems)]);
+    }
+    let needs = Needs::of(&detections);
+    files::print(&match arguments.format {
+        TableFormat::Json => format!("{:#}\n", serde_json::to_value(&needs)?),
+        TableFormat::Text => text(&needs),
+    })?;
+    workspace.finish(broken == 0)
+}
+
+fn text(needs: &Needs) -> String {
+    let mut text = String::new();
+    for (title, places) in [("QRadar", &needs.aql), ("Splunk", &needs.spl), ("Microsoft Sentinel and Defender", &needs.kql)] {
+        block(&mut text, title, places);
+    }
+    for (platform, sources) in &needs.missing {
+        block(&mut text, &format!("without a place ({platform})"), sources);
+    }
+    if !needs.prerequisites.is_empty() {
+        let _ = writeln!(text, "prerequisites");
+    }
+    for (platform, prerequisites) in &needs.prerequisites {
+        for prerequisite in prerequisites {
+            let _ = writeln!(text, "  {platform}: {prerequisite}");
+        }
+    }
+    text
+}
+
+fn block(text: &mut String, title: &str, places: &BTreeMap<String, BTreeSet<String>>) {
+    if places.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{title}");
+    for (place, columns) in places {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "  {place}: {}", columns.join(", "));
+    }
+    text.push('\n');
+}
