@@ -168,6 +168,42 @@ mod tests {
         assert!(found.is_some_and(|file| file.log_source.is_none() && file.diagnostics.has_errors()));
     }
 
+    fn file(name: &str, text: &str) -> Source {
+        Source::new(format!("logsources/{name}.yml"), format!("product: shop\nservice: {}\n{text}", name.trim_start_matches("shop_")))
+    }
+
+    const BASE: &str = "title: T\ndescription: D\ntime-format: iso8601\nspl: { sourcetype: base, where: { kind: audit } }\n\
+                        fields:\n  timestamp: { type: timestamp }\n  user: { event: by.name, spl: u }\n\
+                        other-fields: { kql: 'Extra.{name}' }\nkql: { table: Base }\n";
+
+    #[test]
+    fn a_log_source_takes_over_what_it_does_not_say() {
+        let own = "title: T\ndescription: D\nextends: shop/base\nkql: { table: Own, time: At, where: { Kind: [1, 2] } }\n\
+                   fields:\n  action: {}\n";
+        let sources = LogSources::built_in().with([file("shop_base", BASE), file("shop_own", own)]);
+        let found = sources.get(&id("shop", "own")).expect("described");
+        let names: Vec<&str> = found.names().collect();
+        assert_eq!(names, ["action", "timestamp", "user"]);
+        assert_eq!(found.spl.as_ref().map(|spl| spl.sourcetype.join(",")).as_deref(), Some("base"));
+        let platforms: Vec<_> = found.selectors.iter().map(|(platform, _)| platform.key()).collect();
+        assert_eq!(platforms, ["spl", "kql"]);
+        let column = |name: &str| format!("{:?}", found.field(name).expect("a field").kql.as_ref().map(|kql| &kql.place));
+        assert!(column("timestamp").contains("\"At\""), "{}", column("timestamp"));
+        assert!(column("action").contains("Extra") && column("x.y").contains("[\"x.y\"]"), "{}", column("x.y"));
+    }
+
+    #[test]
+    fn a_log_source_extends_another_one_that_is_right() {
+        let extends = |path: &str| format!("title: T\ndescription: D\nextends: {path}\n");
+        for own in [extends("shop/nothing"), extends("shop/own"), extends("shop/broken")] {
+            let broken = file("shop_broken", "title: T\nextends: shop/own\n");
+            let sources = LogSources::built_in().with([file("shop_base", BASE), broken, file("shop_own", &own)]);
+            let found = sources.described(&id("shop", "own")).expect("described");
+            let messages: Vec<&str> = found.diagnostics.iter().map(|problem| problem.message.as_str()).collect();
+            assert!(messages[0].ends_with("that can be extended"), "{own}: {messages:?}");
+        }
+    }
+
     #[test]
     fn an_unknown_log_source_is_open() {
         let id = LogSourceId { product: Some("acme".into()), category: Some("process_creation".into()), service: None };
