@@ -119,7 +119,7 @@ pub enum AqlOrigin {
     TypeIds(Vec<u32>),
 }
 
-/// `index=… sourcetype=… source=…`; several values of one are alternatives.
+/// `index=… sourcetype=… source=… tag=…`; several values of one are alternatives.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SplOrigin {
     /// Index names.
@@ -128,6 +128,8 @@ pub struct SplOrigin {
     pub sourcetype: Vec<String>,
     /// Sources.
     pub source: Vec<String>,
+    /// Tags that add-ons give the events.
+    pub tag: Vec<String>,
 }
 
 /// A table or parser function, and its time column.

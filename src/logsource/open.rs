@@ -36,7 +36,7 @@ impl LogSource {
             time_format: TimeFormat::Iso8601,
             action: None,
             aql: known.then(|| AqlOrigin::TypeName(parts.join(" "))),
-            spl: known.then(|| SplOrigin { index: vec!["*".into()], sourcetype: vec![parts.join(":")], source: Vec::new() }),
+            spl: known.then(|| SplOrigin { index: vec!["*".into()], sourcetype: vec![parts.join(":")], ..SplOrigin::default() }),
             kql: known.then(|| KqlOrigin { table, time: "TimeGenerated".to_owned(), function: false }),
             selectors: Vec::new(),
             prerequisites,

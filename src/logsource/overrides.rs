@@ -18,7 +18,7 @@ pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, 
         log_source.aql = Some(aql_place(reader, aql, &mut log_source.selectors)?);
     }
     if let Some(spl) = node.get("spl") {
-        reader.map(spl, "spl", &["index", "sourcetype", "source", "where"])?;
+        reader.map(spl, "spl", &["index", "sourcetype", "source", "tag", "where"])?;
         log_source.spl = Some(spl_place(reader, spl, &mut log_source.selectors)?);
     }
     if let Some(kql) = node.get("kql") {

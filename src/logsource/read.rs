@@ -274,19 +274,19 @@ pub(crate) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors:
 
 fn spl_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<SplOrigin> {
     let node = node.get("spl")?;
-    reader.map(node, "spl", &["index", "sourcetype", "source", "where", "json"])?;
+    reader.map(node, "spl", &["index", "sourcetype", "source", "tag", "where", "json"])?;
     defaults.json = node.get("json").and_then(|json| reader.boolean(json, "json")).unwrap_or_default();
     spl_place(reader, node, selectors)
 }
 
-/// `index`, `sourcetype`, `source`: a text or a list each; and `where`.
+/// `index`, `sourcetype`, `source`, `tag`: a text or a list each; and `where`.
 pub(crate) fn spl_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<SplOrigin> {
     select(reader, node, Platform::Spl, selectors)?;
     let mut values = |key: &str| -> Vec<String> {
         let texts = node.get(key).map(|value| reader.text_or_texts(value, key)).unwrap_or_default();
         texts.into_iter().map(|text| text.value).collect()
     };
-    let origin = SplOrigin { index: values("index"), sourcetype: values("sourcetype"), source: values("source") };
+    let origin = SplOrigin { index: values("index"), sourcetype: values("sourcetype"), source: values("source"), tag: values("tag") };
     if origin == SplOrigin::default() {
         return reader.missing(node.span, "spl", "sourcetype");
     }

@@ -176,7 +176,7 @@ fn base_search(writer: &mut Writer<'_>, earliest: i64, latest: i64) -> Base {
 fn origin(writer: &mut Writer<'_>) -> Vec<String> {
     let detection = writer.detection;
     let source = &detection.log_source;
-    let Some(SplOrigin { index, sourcetype, source }) = &source.spl else {
+    let Some(SplOrigin { index, sourcetype, source, tag }) = &source.spl else {
         if !source.open {
             let message = format!("the log source `{}` has no place on Splunk", source.id.path());
             let help = "add `spl` with an index and a source type to the log source, or to a site file";
@@ -184,8 +184,8 @@ fn origin(writer: &mut Writer<'_>) -> Vec<String> {
         }
         return Vec::new();
     };
-    for name in index.iter().chain(sourcetype).chain(source).filter(|name| !quote::is_searchable(name)) {
-        let what = format!("the index, source type or source `{}`", super::comment_text(name));
+    for name in index.iter().chain(sourcetype).chain(source).chain(tag).filter(|name| !quote::is_searchable(name)) {
+        let what = format!("the index, source type, source or tag `{}`", super::comment_text(name));
         let help = "write it with `*` in place of backticks, `$` and control characters, under `spl` in the log source or in the site file";
         writer.refuse(detection.metadata.title.span, &what, help);
     }
@@ -198,6 +198,7 @@ fn origin(writer: &mut Writer<'_>) -> Vec<String> {
         ("index", index.iter().map(plain).collect::<Vec<_>>()),
         ("sourcetype", sourcetype.iter().map(quoted).collect()),
         ("source", source.iter().map(quoted).collect()),
+        ("tag", tag.iter().map(plain).collect()),
     ];
     let member = |(name, values): (&str, Vec<String>)| match values.as_slice() {
         [] => None,

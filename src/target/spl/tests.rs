@@ -49,7 +49,7 @@ fn log_source() -> LogSource {
         time_format: TimeFormat::Iso8601,
         action: None,
         aql: None,
-        spl: Some(SplOrigin { index: vec!["main".into()], sourcetype: vec!["audit".into()], source: Vec::new() }),
+        spl: Some(SplOrigin { index: vec!["main".into()], sourcetype: vec!["audit".into()], ..SplOrigin::default() }),
         kql: None,
         selectors: Vec::new(),
         prerequisites: Vec::new(),
@@ -363,7 +363,7 @@ fn a_field_without_a_place_is_refused() {
 fn places_that_splunk_reads_as_something_else_are_refused() {
     let refused = |sourcetype: &str| {
         let mut source = log_source();
-        source.spl = Some(SplOrigin { index: vec!["*".into()], sourcetype: vec![sourcetype.into()], source: Vec::new() });
+        source.spl = Some(SplOrigin { index: vec!["*".into()], sourcetype: vec![sourcetype.into()], ..SplOrigin::default() });
         let mut detection = detection(test(&field("f"), vec![literal("x")]));
         detection.log_source = Arc::new(source);
         render(&detection, Range::Scheduled).is_err()

@@ -239,6 +239,9 @@ fn spl(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
         };
         stored.insert("index".to_owned(), of(&origin.index, "main").into());
         stored.insert("sourcetype".to_owned(), of(&origin.sourcetype, "any").into());
+        if !origin.tag.is_empty() {
+            stored.insert("tag".to_owned(), of(&origin.tag, "any").into());
+        }
         if !origin.source.is_empty() {
             stored.insert("source".to_owned(), of(&origin.source, "any").into());
         }
