@@ -93,6 +93,9 @@ struct Common {
     /// Site file with overrides, lists, parameters and exclusions.
     #[arg(long, value_name = "FILE", global = true)]
     site: Option<PathBuf>,
+    /// Take another place of a log source's events, such as windows/security=security-event.
+    #[arg(long, value_name = "LOGSOURCE=NAME", global = true)]
+    variant: Vec<String>,
     /// Folder with templates that replace the built-in ones, file by file.
     #[arg(long, value_name = "DIR", global = true)]
     templates: Option<PathBuf>,

@@ -72,6 +72,19 @@ pub struct LogSource {
     pub prerequisites: Vec<(Platform, String)>,
     /// An event in the product's own shape.
     pub sample: Option<serde_json::Value>,
+    /// Other places of the same events, of which a site chooses one.
+    pub variants: Vec<Variant>,
+}
+
+/// Another place of a log source's events.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// What a site file or `--variant` writes to choose it.
+    pub name: String,
+    /// When to choose it.
+    pub description: String,
+    /// The log source there; it has no variants.
+    pub log_source: Arc<LogSource>,
 }
 
 /// The platforms that have bindings. Sigma has none: it uses the name in the product's own event.

@@ -3,7 +3,7 @@
 use super::workspace::Workspace;
 use super::{LogSourcesArguments, Outcome, TableFormat, files};
 use crate::diagnostic::Severity;
-use crate::logsource::{LogSource, Platform};
+use crate::logsource::{LogSource, Platform, Variant};
 use crate::needs::{Needs, PLATFORMS, binding, origin};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ fn list(arguments: &LogSourcesArguments, workspace: &Workspace) -> Outcome {
     let sources: Vec<_> = workspace.log_sources().read_all().filter_map(|(_, file)| file.log_source.clone()).collect();
     let text = match arguments.format {
         TableFormat::Json => format!("{:#}\n", Json::Array(sources.iter().map(|source| described(source)).collect())),
-        TableFormat::Text => table(&sources.iter().map(|source| row(source)).collect::<Vec<_>>()),
+        TableFormat::Text => table(&sources.iter().flat_map(|source| rows(source)).collect::<Vec<_>>()),
     };
     files::print(&text)?;
     workspace.finish(true)
@@ -45,6 +45,7 @@ fn described(source: &LogSource) -> Json {
         "aql": platform(Platform::Aql),
         "spl": platform(Platform::Spl),
         "kql": platform(Platform::Kql),
+        "variants": source.variants.iter().map(|variant| (variant.name.clone(), variant.description.clone().into())).collect::<serde_json::Map<_, _>>(),
     })
 }
 
@@ -56,6 +57,17 @@ fn others(source: &LogSource, platform: Platform) -> bool {
         Platform::Kql => others.kql.is_some(),
         Platform::Product => false,
     })
+}
+
+/// A log source, and a row for each of its variants.
+fn rows(source: &LogSource) -> Vec<Vec<String>> {
+    let variant = |variant: &Variant| {
+        let mut row = row(&variant.log_source);
+        row[0] = format!("  ={}", variant.name);
+        row[4].clone_from(&variant.description);
+        row
+    };
+    std::iter::once(row(source)).chain(source.variants.iter().map(variant)).collect()
 }
 
 fn row(source: &LogSource) -> Vec<String> {

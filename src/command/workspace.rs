@@ -12,7 +12,7 @@ use crate::source::Source;
 use crate::spec::{Body, Spec};
 use crate::template::Templates;
 use crate::yaml::{Number, Value};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use include_dir::{Dir, include_dir};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,6 +90,10 @@ impl Workspace {
             unreadable: Cell::default(),
         };
         workspace.read_log_sources()?;
+        for written in &common.variant {
+            let Some((path, name)) = written.split_once('=') else { bail!("--variant is written LOGSOURCE=NAME, such as windows/security=…") };
+            workspace.log_sources.choose(path, name).map_err(|problem| anyhow!("--variant: {problem}"))?;
+        }
         if let Some(path) = &common.site {
             workspace.read_site(path)?;
         }

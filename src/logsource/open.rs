@@ -40,6 +40,7 @@ impl LogSource {
             kql: known.then(|| KqlOrigin { table, time: "TimeGenerated".to_owned(), function: false }),
             selectors: Vec::new(),
             prerequisites,
+            variants: Vec::new(),
             sample: None,
             id: id.clone(),
         }

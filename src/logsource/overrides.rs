@@ -1,18 +1,27 @@
-//! What a site file changes in a log source: where the events are, and any field's binding.
+//! What a site file or a variant changes in a log source: where the events are, and any field's binding.
 
 use super::binding::{self, column};
 use super::check::check;
-use super::read::{aql_place, kql_origin, spl_place};
+use super::read::{aql_place, kql_origin, others, prerequisites, spl_place};
 use super::{Binding, ColumnType, Field, LogSource, Platform};
 use crate::diagnostic::{Diagnostic, E0702, did_you_mean};
 use crate::reader::Reader;
 use crate::yaml::{Entry, Node};
 use std::sync::Arc;
 
-/// Applies `{ aql: …, spl: …, kql: …, fields: { name: { spl: … } } }`.
+/// Applies `{ variant: …, aql: …, spl: …, kql: …, fields: { name: { spl: … } }, other-fields: … }`.
 pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, mut log_source: LogSource) -> Option<LogSource> {
     let path = log_source.id.path();
-    reader.map(node, &path, &["aql", "spl", "kql", "fields"])?;
+    reader.map(node, &path, &["variant", "description", "aql", "spl", "kql", "prerequisites", "fields", "other-fields"])?;
+    if let Some(written) = node.get("variant") {
+        log_source = chosen(reader, written, &log_source)?;
+    }
+    log_source.others = others(reader, node, Some(&log_source))?;
+    if let Some(written) = node.get("prerequisites") {
+        let own = prerequisites(reader, written);
+        log_source.prerequisites.retain(|(platform, _)| !own.iter().any(|(changed, _)| changed == platform));
+        log_source.prerequisites.extend(own);
+    }
     if let Some(aql) = node.get("aql") {
         reader.map(aql, "aql", &["type-name", "type-ids", "where"])?;
         log_source.aql = Some(aql_place(reader, aql, &mut log_source.selectors)?);
@@ -37,6 +46,28 @@ pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, 
     let spans = vec![node.span; log_source.fields.len()];
     check(&log_source, &spans, node.span, reader.diagnostics);
     Some(log_source)
+}
+
+fn chosen(reader: &mut Reader<'_, '_>, written: &Node<'_>, log_source: &LogSource) -> Option<LogSource> {
+    let name = reader.text(written, "variant")?;
+    match log_source.variant(&name.value) {
+        Ok(variant) => Some((**variant).clone()),
+        Err(help) => {
+            let message = format!("`{}` has no variant `{}`", log_source.id.path(), name.value);
+            reader.fail(Diagnostic::error(E0702, name.span, message).help(help))
+        }
+    }
+}
+
+impl LogSource {
+    /// Its variant of a name, or which there are.
+    pub fn variant(&self, name: &str) -> Result<&Arc<LogSource>, String> {
+        let found = self.variants.iter().find(|variant| variant.name == name);
+        found.map(|variant| &variant.log_source).ok_or_else(|| {
+            let names: Vec<&str> = self.variants.iter().map(|variant| variant.name.as_str()).collect();
+            if names.is_empty() { "it has none".to_owned() } else { format!("there are: {}", names.join(", ")) }
+        })
+    }
 }
 
 fn field(reader: &mut Reader<'_, '_>, log_source: &LogSource, entry: &Entry<'_>) -> Option<Field> {

@@ -3,10 +3,11 @@
 use super::binding::{self, column, column_type};
 use super::check::check;
 use super::open::TIME;
+use super::overrides::override_log_source;
 use super::selector::{Selectors, select};
 use super::{
     AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, KqlOrigin, LogSource, LogSourceId, Others, Place, Platform, SplOrigin,
-    TimeFormat,
+    TimeFormat, Variant,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0103, E0104, E0701, did_you_mean};
 use crate::reader::Reader;
@@ -31,6 +32,7 @@ const KEYS: &[&str] = &[
     "prerequisites",
     "fields",
     "other-fields",
+    "variants",
     "sample",
 ];
 
@@ -147,9 +149,23 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
         selectors,
         prerequisites,
         sample: sample.as_ref().map(|(value, _)| value.clone()),
+        variants: Vec::new(),
     };
     check(&log_source, &fields.spans, sample.map_or(node.span, |(_, span)| span), reader.diagnostics);
-    Some(log_source)
+    let variants = node.get("variants").map(|written| variants(reader, written, &log_source)).unwrap_or_default();
+    Some(LogSource { variants, ..log_source })
+}
+
+/// `variants: { name: { description: …, kql: …, fields: … } }`
+fn variants(reader: &mut Reader<'_, '_>, node: &Node<'_>, log_source: &LogSource) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    for entry in reader.entries(node, "variants").unwrap_or_default() {
+        let description = required_text(reader, &entry.value, "description").unwrap_or_default();
+        if let Some(changed) = override_log_source(reader, &entry.value, log_source.clone()) {
+            variants.push(Variant { name: entry.key.value.to_string(), description, log_source: Arc::new(changed) });
+        }
+    }
+    variants
 }
 
 /// The log source that a file extends.
@@ -164,8 +180,8 @@ fn extended(reader: &mut Reader<'_, '_>, written: &Node<'_>, base: Base<'_>) -> 
     found
 }
 
-/// `other-fields`, platform by platform; what it does not say is as in the log source that the file extends.
-fn others(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Option<&LogSource>) -> Option<Option<Others>> {
+/// `other-fields`, platform by platform; what it does not say is as in the log source that the file extends or changes.
+pub(super) fn others(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Option<&LogSource>) -> Option<Option<Others>> {
     let inherited = base.and_then(|base| base.others.clone());
     let Some(written) = node.get("other-fields") else { return Some(inherited) };
     let mut others = inherited.unwrap_or_default();
@@ -318,7 +334,7 @@ pub(crate) fn kql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors
     Some(KqlOrigin { table: table.value, time, function })
 }
 
-fn prerequisites(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Platform, String)> {
+pub(super) fn prerequisites(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Platform, String)> {
     let platforms = [Platform::Product, Platform::Aql, Platform::Spl, Platform::Kql];
     let Some(entries) = reader.map(node, "prerequisites", &platforms.map(Platform::key)) else { return Vec::new() };
     let mut list = Vec::new();

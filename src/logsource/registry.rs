@@ -14,6 +14,8 @@ static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/logsources");
 #[derive(Debug)]
 pub struct LogSources {
     files: BTreeMap<String, File>,
+    /// The variants that stand for log sources, by the name of the file.
+    chosen: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl LogSources {
     /// The log sources that are part of the program.
     pub fn built_in() -> LogSources {
         let texts = BUILT_IN.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
-        LogSources { files: BTreeMap::new() }.with(texts.map(|(name, text)| Source::new(format!("logsources/{name}"), text)))
+        LogSources { files: BTreeMap::new(), chosen: BTreeMap::new() }.with(texts.map(|(name, text)| Source::new(format!("logsources/{name}"), text)))
     }
 
     /// The same with a project's own files; a file of the same name replaces a built-in one.
@@ -45,6 +47,20 @@ impl LogSources {
             self.files.insert(stem(&file.source.path).to_owned(), file);
         }
         self
+    }
+
+    /// Lets a variant stand for the log source at a path such as `windows/security`; an error says what there is.
+    pub fn choose(&mut self, path: &str, variant: &str) -> Result<(), String> {
+        let name = path.replace('/', "_");
+        let Some(file) = self.files.get(&name) else { return Err(format!("nobody has described the log source `{path}`")) };
+        if let Some(log_source) = &self.read(file, &[]).log_source {
+            log_source.variant(variant).map_err(|help| format!("`{path}` has no variant `{variant}`; {help}"))?;
+        }
+        // what was read before stays as it was, so it is read again
+        let source = file.source.clone();
+        self.files.insert(name.clone(), File { source, read: OnceLock::new() });
+        self.chosen.insert(name, variant.to_owned());
+        Ok(())
     }
 
     /// The log source of an id: described by a file, or open. `None` if its file has errors.
@@ -100,7 +116,13 @@ impl LogSources {
                 diagnostics
                     .push(Diagnostic::error(E0701, Span::default(), message).help("rename the file, or correct product and service"));
             }
-            LogSourceFile { log_source: log_source.filter(|_| wrong.is_none()).map(Arc::new), diagnostics }
+            let log_source = log_source.filter(|_| wrong.is_none()).map(Arc::new);
+            let variant = self.chosen.get(stem(&file.source.path)).filter(|_| trail.len() == 1);
+            let log_source = log_source.map(|found| match variant.map(|name| found.variant(name)) {
+                Some(Ok(variant)) => variant.clone(),
+                Some(Err(_)) | None => found,
+            });
+            LogSourceFile { log_source, diagnostics }
         })
     }
 }

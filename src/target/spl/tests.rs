@@ -53,6 +53,7 @@ fn log_source() -> LogSource {
         kql: None,
         selectors: Vec::new(),
         prerequisites: Vec::new(),
+        variants: Vec::new(),
         sample: None,
     }
 }
