@@ -117,8 +117,9 @@ impl<'a> Writer<'a> {
             };
             let message = format!("the field `{}` {binding} on QRadar{}", field.name, field.why_missing(Platform::Aql));
             let problem = Diagnostic::error(E0403, span, message);
-            self.problems
-                .push(problem.help("define a custom property there and bind the field to it, in the log source or in the site file"));
+            let variant = self.detection.log_source.help_with(&field.name, Platform::Aql);
+            let help = format!("{variant}define a custom property there and bind the field to it, in the log source or in the site file");
+            self.problems.push(problem.help(help));
             return None;
         };
         let Some(text) = names::property(name) else {

@@ -96,7 +96,11 @@ impl Writer<'_> {
     pub fn locate(&mut self, field: &Field, span: Span) -> Option<Located> {
         let Some(binding) = binding(self, field).map(Cow::into_owned) else {
             let message = format!("field `{}` has no place on Microsoft Sentinel{}", field.name, field.why_missing(Platform::Kql));
-            let help = format!("bind `{}` under `kql` in the log source or in the site file, or skip this target", field.name);
+            let help = format!(
+                "{}bind `{}` under `kql` in the log source or in the site file, or skip this target",
+                self.detection.log_source.help_with(&field.name, Platform::Kql),
+                field.name
+            );
             self.refuse(Diagnostic::error(E0403, span, message).help(help));
             return None;
         };

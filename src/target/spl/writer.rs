@@ -147,7 +147,8 @@ impl<'a> Writer<'a> {
                 return Some(located(field.name.clone(), quote::search_name(&field.name), time, &[]));
             }
             let message = format!("the field `{}` has no place on Splunk{}", field.name, field.why_missing(Platform::Spl));
-            let help = format!("bind `{}` to a Splunk field in the log source or in a site file", field.name);
+            let variant = self.detection.log_source.help_with(&field.name, Platform::Spl);
+            let help = format!("{variant}bind `{}` to a Splunk field in the log source or in a site file", field.name);
             self.problems.push(Diagnostic::error(E0403, span, message).help(help));
             return None;
         };
