@@ -1,7 +1,7 @@
 //! `where` of a platform: the names and values there that tell a log source's events from others in the same place → conditions.
 
 use super::binding::{column, column_type};
-use super::{Field, FieldType, Others, Platform};
+use super::{Binding, Field, FieldType, Others, Place, Platform};
 use crate::detection::{Condition, Predicate, Segment, Subject, TextPattern, ValueTest};
 use crate::reader::Reader;
 use crate::source::Span;
@@ -42,6 +42,17 @@ fn selected_value(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Op
     }
 }
 
+/// `Column`, on Sentinel also `Column.member`.
+fn place(name: &str, kind: FieldType, platform: Platform) -> Binding {
+    let mut path = name.split('.').map(str::to_owned);
+    match (platform, path.next(), path.collect::<Vec<_>>()) {
+        (Platform::Kql, Some(column), path) if !path.is_empty() => {
+            Binding { place: Place::Json { column, text: false, path }, values: Vec::new() }
+        }
+        (Platform::Aql | Platform::Spl | Platform::Kql | Platform::Product, ..) => column(name, column_type(kind, platform)),
+    }
+}
+
 /// A column of a platform that is no field of ours. QRadar's properties may hold numbers as texts, which are compared alike.
 fn platform_field(name: &str, platform: Platform, whole: bool) -> Field {
     let kind = match (whole, platform) {
@@ -49,7 +60,7 @@ fn platform_field(name: &str, platform: Platform, whole: bool) -> Field {
         (true, Platform::Spl | Platform::Kql | Platform::Product) => FieldType::Integer,
         (false, _) => FieldType::Text,
     };
-    let here = |wanted: Platform| (platform == wanted).then(|| column(name, column_type(kind, platform)));
+    let here = |wanted: Platform| (platform == wanted).then(|| place(name, kind, platform));
     let nowhere = Others::default().field(name);
     Field { kind, aql: here(Platform::Aql), spl: here(Platform::Spl), kql: here(Platform::Kql), ..nowhere }
 }

@@ -377,7 +377,10 @@ fn select(detection: &Detection, platform: Platform, stored: &mut Map<String, Va
                 _ => return,
             };
             let value = if platform == Platform::Kql { value } else { as_text(&value) };
-            stored.entry(field.name.clone()).or_insert(value);
+            match field.name.split_once('.').filter(|_| platform == Platform::Kql) {
+                Some((column, member)) => stored.entry(column).or_insert(json!({}))[member] = value,
+                None => drop(stored.entry(field.name.clone()).or_insert(value)),
+            }
         });
     }
 }
