@@ -2,7 +2,7 @@
 
 use super::workspace::Workspace;
 use super::{EvalArguments, Outcome, files};
-use crate::detection::Detection;
+use crate::detection::{Condition, Detection};
 use crate::diagnostic::{Diagnostic, E0211, Severity};
 use crate::evaluate::{Alert, Evaluator, Evaluators, Problem, RunOptions, read_time};
 use anyhow::{Context, bail};
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
             problems.extend(Evaluator::new(detection, RunOptions::default()).err().map(|problem| pattern_problem(&problem)));
         }
         good &= problems.is_empty();
-        detections.extend(detection.filter(|_| problems.is_empty()));
+        detections.extend(detection.filter(|_| problems.is_empty()).map(of_mixed_events));
         super::report_errors(&[(source, problems)]);
     }
     if detections.is_empty() {
@@ -46,6 +46,13 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
         Err(error) if files::is_closed_pipe(&error) => workspace.finish(good),
         Err(error) => Err(error),
     }
+}
+
+/// The events may be those of many log sources: a detection looks at its own.
+fn of_mixed_events(mut detection: Detection) -> Detection {
+    let own = detection.log_source.own_events();
+    detection.condition = Condition::all(own.into_iter().chain([detection.condition]));
+    detection
 }
 
 fn pattern_problem(problem: &Problem) -> Diagnostic {

@@ -91,7 +91,9 @@ impl Workspace {
         };
         workspace.read_log_sources()?;
         for written in &common.variant {
-            let Some((path, name)) = written.split_once('=') else { bail!("--variant is written LOGSOURCE=NAME, such as windows/security=…") };
+            let Some((path, name)) = written.split_once('=') else {
+                bail!("--variant is written LOGSOURCE=NAME, such as windows/security=…")
+            };
             workspace.log_sources.choose(path, name).map_err(|problem| anyhow!("--variant: {problem}"))?;
         }
         if let Some(path) = &common.site {

@@ -4,7 +4,7 @@ use super::binding::{self, column, column_type};
 use super::check::check;
 use super::open::TIME;
 use super::overrides::override_log_source;
-use super::selector::{Selectors, select};
+use super::selector::{Selectors, select, select_fields};
 use super::{
     AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, KqlOrigin, LogSource, LogSourceId, Others, Place, Platform, SplOrigin,
     TimeFormat, Variant,
@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "time",
     "time-format",
     "action",
+    "where",
     "aql",
     "spl",
     "kql",
@@ -129,6 +130,9 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
     let sample = node.get("sample").map(|sample| (sample.value().to_json(), sample.span));
     let mut prerequisites = node.get("prerequisites").map(|node| prerequisites(reader, node)).unwrap_or_default();
     prerequisites.extend(base.iter().flat_map(|base| base.prerequisites.iter().cloned()));
+    if let Some(written) = node.get("where") {
+        select_fields(reader, written, &fields.list, defaults.others.as_ref(), &mut selectors)?;
+    }
     let time = time?;
     let list: Vec<Arc<Field>> = fields.list.into_iter().map(Arc::new).collect();
     let arc = |index: usize| list[index].clone();

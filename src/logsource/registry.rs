@@ -37,7 +37,8 @@ impl LogSources {
     /// The log sources that are part of the program.
     pub fn built_in() -> LogSources {
         let texts = BUILT_IN.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
-        LogSources { files: BTreeMap::new(), chosen: BTreeMap::new() }.with(texts.map(|(name, text)| Source::new(format!("logsources/{name}"), text)))
+        LogSources { files: BTreeMap::new(), chosen: BTreeMap::new() }
+            .with(texts.map(|(name, text)| Source::new(format!("logsources/{name}"), text)))
     }
 
     /// The same with a project's own files; a file of the same name replaces a built-in one.
