@@ -315,6 +315,13 @@ pub enum Place {
         /// The element's member that is read.
         value: String,
     },
+    /// The text of an element of an XML column: `<Data Name="TicketOptions">…</Data>`.
+    Xml {
+        /// The column.
+        column: String,
+        /// The element's `Name`.
+        name: String,
+    },
     /// Text columns that are joined; what is empty is left out, with the text between.
     Joined {
         /// The columns in order.

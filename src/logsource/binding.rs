@@ -53,6 +53,7 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
         return Some(Binding { place: place(reader, &text.value, text.span, platform, column_type(kind, platform))?, values: Vec::new() });
     }
     let place = match platform {
+        Platform::Kql if node.get("xml").is_some() => Some(xml(reader, node)?),
         Platform::Kql if node.get("joined").is_some() => Some(joined(reader, node)?),
         Platform::Kql if node.get("registry-type").is_some() => Some(registry_data(reader, node)?),
         Platform::Kql if node.get("on").is_some() => Some(chosen(reader, node, column_type(kind, platform))?),
@@ -73,7 +74,7 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
         let is_text = reader.boolean(written, "json-text")?;
         match &mut place {
             Place::Json { text, .. } | Place::Element { text, .. } => *text = is_text,
-            Place::Column { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => {
+            Place::Column { .. } | Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => {
                 let message = "`json-text` says how a JSON column is stored, but this is a plain column";
                 return reader.fail(Diagnostic::error(E0104, written.span, message).help("remove it, or write `at: Column.member`"));
             }
@@ -81,6 +82,14 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
     }
     let values = node.get("values").map_or_else(|| Some(Vec::new()), |values| value_map(reader, values))?;
     Some(Binding { place, values })
+}
+
+/// `{ at: EventData, xml: TicketOptions }`
+fn xml(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Place> {
+    reader.map(node, "kql", &["at", "xml"])?;
+    let Some(column) = node.get("at") else { return reader.missing(node.span, "kql", "at") };
+    let name = reader.text(node.get("xml")?, "xml")?.value;
+    Some(Place::Xml { column: reader.text(column, "at")?.value, name })
 }
 
 /// `{ joined: [Key, Name], by: '\', prefixes: { HKEY_USERS: HKU } }`

@@ -91,6 +91,7 @@ impl Place {
                 let column = column.split('.').next().unwrap_or(column);
                 vec![(column, if *text { ColumnType::Text } else { ColumnType::Dynamic })]
             }
+            Place::Xml { column, .. } => vec![(column, ColumnType::Text)],
             Place::Joined { columns, .. } => columns.iter().map(|column| (column.as_str(), ColumnType::Text)).collect(),
             Place::Chosen { on, cases, otherwise, kind } => {
                 let read = cases.iter().map(|(_, column)| column).chain([otherwise]);

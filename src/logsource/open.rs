@@ -156,6 +156,7 @@ impl Binding {
             Place::Element { column, text, key, equals, value } => {
                 Place::Element { column: named(column), text: *text, key: named(key), equals: named(equals), value: named(value) }
             }
+            Place::Xml { column, name: element } => Place::Xml { column: named(column), name: named(element) },
             Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => self.place.clone(),
         };
         Self { place, values: self.values.clone() }

@@ -87,6 +87,7 @@ pub const OPERATORS: &[Signature] = &[
     ("choice", &["cases", "otherwise"]),
     ("joined_texts", &["texts"]),
     ("tail", &["text", "start"]),
+    ("xml_text", &["pattern", "column"]),
     ("dword_text", &["data"]),
     ("qword_text", &["data"]),
     ("first_present", &["values"]),

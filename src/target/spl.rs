@@ -241,7 +241,7 @@ fn refuse_fraction(writer: &mut Writer<'_>, span: Span) {
 fn place_name(binding: &Binding) -> String {
     match &binding.place {
         Place::Column { name, .. } => name.clone(),
-        Place::Json { column, .. } | Place::Element { column, .. } => column.clone(),
+        Place::Json { column, .. } | Place::Element { column, .. } | Place::Xml { column, .. } => column.clone(),
         Place::Joined { columns, .. } => columns.join(", "),
         Place::Chosen { on, .. } => on.clone(),
         Place::RegistryData { data, .. } => data.clone(),

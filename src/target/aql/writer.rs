@@ -155,7 +155,13 @@ fn place(field: &Field) -> Option<(&str, ColumnType)> {
     match &field.aql {
         Some(Binding { place: Place::Column { name, kind }, .. }) => Some((name, *kind)),
         Some(Binding {
-            place: Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. },
+            place:
+                Place::Json { .. }
+                | Place::Element { .. }
+                | Place::Xml { .. }
+                | Place::Joined { .. }
+                | Place::Chosen { .. }
+                | Place::RegistryData { .. },
             ..
         }) => None,
         None if field.kind == FieldType::Any => Some((&field.name, ColumnType::Text)),

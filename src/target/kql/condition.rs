@@ -500,7 +500,7 @@ impl Writer<'_> {
         bindings.into_iter().any(|binding| match &binding.place {
             Place::Column { kind, .. } => *kind == ColumnType::Dynamic,
             Place::Json { .. } | Place::Element { .. } => true,
-            Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => false,
+            Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => false,
         })
     }
 

@@ -85,7 +85,7 @@ pub fn merges_empty(field: &Field, open: bool) -> bool {
     match field.kql.as_ref().map(|binding| &binding.place) {
         Some(Place::Column { kind, .. }) => matches!(kind, ColumnType::Text | ColumnType::Address) && !field.list,
         Some(Place::Json { .. } | Place::Element { .. }) => false,
-        Some(Place::Joined { .. } | Place::RegistryData { .. }) => true,
+        Some(Place::Xml { .. } | Place::Joined { .. } | Place::RegistryData { .. }) => true,
         Some(Place::Chosen { kind, .. }) => matches!(kind, ColumnType::Text | ColumnType::Address),
         None => open,
     }
@@ -152,6 +152,10 @@ impl Writer<'_> {
                 let chosen = self.equals_ignoring_case(&key, equals);
                 let operand = operand(format!("{item}{}", member(value)), Stored::Json);
                 Located::Item(Item { list, operand, chosen: Some(chosen), field: plain_name(&field.name) })
+            }
+            Place::Xml { column, name } => {
+                let column = self.column_name(column, span)?;
+                Located::Row(operand(self.xml_text(field, &column, name), Stored::Text))
             }
             Place::Joined { columns, by, prefixes } => {
                 let columns: Option<Vec<String>> = columns.iter().map(|column| self.column_name(column, span)).collect();

@@ -262,7 +262,14 @@ fn properties(detection: &Detection) -> Map<String, Value> {
             };
             Some((name.clone(), kind.into()))
         }
-        Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => None,
+        Some(
+            Place::Json { .. }
+            | Place::Element { .. }
+            | Place::Xml { .. }
+            | Place::Joined { .. }
+            | Place::Chosen { .. }
+            | Place::RegistryData { .. },
+        ) => None,
         None => detection.log_source.open.then(|| (field.name.clone(), "string".into())),
     };
     let mut fields = native::fields(detection);

@@ -179,7 +179,14 @@ fn aql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
     for field in fields {
         let (name, kind) = match field.aql.as_ref().map(|binding| &binding.place) {
             Some(Place::Column { name, kind }) => (name.clone(), *kind),
-            Some(Place::Json { .. } | Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => {
+            Some(
+                Place::Json { .. }
+                | Place::Element { .. }
+                | Place::Xml { .. }
+                | Place::Joined { .. }
+                | Place::Chosen { .. }
+                | Place::RegistryData { .. },
+            ) => {
                 continue;
             }
             None if detection.log_source.open => (field.name.clone(), ColumnType::Text),
@@ -226,7 +233,7 @@ fn spl(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
                 let path: Vec<String> = column.split('.').map(str::to_owned).collect();
                 write_element(at(&mut raw, &path), [key, equals, value], &values);
             }
-            Some(Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => {}
+            Some(Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => {}
             None if detection.log_source.open => drop(stored.insert(field.name.clone(), extracted(ColumnType::Text, &values))),
             None => {}
         }
@@ -290,6 +297,11 @@ fn kql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
                 let path: Vec<String> = column.split('.').map(str::to_owned).collect();
                 write_element(at(&mut stored, &path), [key, equals, value], &values);
                 texts.extend(text.then(|| path[0].clone()));
+            }
+            Some(Place::Xml { column, name }) => {
+                let escaped = text(&values[0]).unwrap_or_default().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+                let before = stored[column.as_str()].as_str().unwrap_or_default().to_owned();
+                stored[column.as_str()] = format!("{before}<Data Name=\"{name}\">{escaped}</Data>").into();
             }
             Some(Place::Joined { columns, by, prefixes }) => {
                 let text = text(&values[0]).unwrap_or_default();
