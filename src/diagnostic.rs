@@ -114,6 +114,22 @@ impl Diagnostics {
         self.list.extend(other.list);
     }
 
+    /// The same with errors as warnings.
+    pub fn without_errors(mut self) -> Diagnostics {
+        for problem in self.list.iter_mut().filter(|problem| problem.severity == Severity::Error) {
+            problem.severity = Severity::Warning;
+        }
+        self
+    }
+
+    /// Takes out those at a place inside of a span.
+    pub fn take_inside(&mut self, span: Span) -> Diagnostics {
+        let inside = |problem: &Diagnostic| span.start <= problem.span.start && problem.span.start < span.end;
+        let (taken, rest) = std::mem::take(&mut self.list).into_iter().partition(inside);
+        self.list = rest;
+        Diagnostics { list: taken }
+    }
+
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.severity == Severity::Error)

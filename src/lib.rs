@@ -16,6 +16,7 @@ pub mod command;
 pub mod condition;
 pub mod detection;
 pub mod diagnostic;
+pub mod documents;
 pub mod evaluate;
 pub mod explain;
 pub mod expression;

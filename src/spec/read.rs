@@ -52,13 +52,12 @@ pub fn read(source: &Source, document: &Node<'_>, diagnostics: &mut Diagnostics)
         return reader.fail(Diagnostic::error(E0007, document.span, "there is nothing in this document"));
     }
     let entries = reader.entries(document, "the spec")?;
-    let kind = entries.iter().find(|e| matches!(&*e.key.value, "correlation" | "filter" | "action"));
+    let kind = entries.iter().find(|e| matches!(&*e.key.value, "correlation" | "filter"));
     if let Some(entry) = kind {
         let message = format!("`{}` documents are not supported yet", entry.key.value);
         let help = match &*entry.key.value {
             "correlation" => "an `aggregate` block says the same within one spec",
-            "filter" => "a site file leaves out events of a spec",
-            _ => "write every rule out",
+            _ => "a site file leaves out events of a spec",
         };
         return reader.fail(Diagnostic::error(E0110, entry.key.span, message).help(help));
     }

@@ -16,6 +16,7 @@ use super::threshold::{Threshold, terms};
 use crate::detection::{Aggregate, Detection, Formula, Measure, MeasureFunction, Metadata, Window};
 use crate::diagnostic::{Diagnostic, E0401};
 use crate::expression::{Expression, ExpressionKind};
+use crate::letter_case::identifier;
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
 use crate::yaml::Value;
@@ -439,11 +440,4 @@ fn slug(metadata: &Metadata) -> String {
         (true, Some(id)) => format!("rule_{}", identifier(id)),
         (true, None) => format!("rule_{}", identifier(&stable_id(metadata, "name"))),
     }
-}
-
-/// Lower case ASCII letters and digits, everything else as a single `_`.
-fn identifier(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let parts: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
-    parts.join("_")
 }
