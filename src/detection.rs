@@ -204,6 +204,64 @@ pub enum Formula {
     },
 }
 
+impl Formula {
+    /// The selections that it uses, in order of their index.
+    pub fn selections(&self) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.collect(&mut found);
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn collect(&self, found: &mut Vec<usize>) {
+        match self {
+            Formula::Everything => {}
+            Formula::Selection(index) => found.push(*index),
+            Formula::Not(inner) => inner.collect(found),
+            Formula::And(parts) | Formula::Or(parts) => parts.iter().for_each(|part| part.collect(found)),
+            Formula::Quantified { selections, .. } => found.extend(selections),
+        }
+    }
+
+    /// The same formula over other indexes.
+    pub fn over(&self, place: &impl Fn(usize) -> usize) -> Formula {
+        let list = |parts: &[Formula]| parts.iter().map(|part| part.over(place)).collect();
+        match self {
+            Formula::Everything => Formula::Everything,
+            Formula::Selection(index) => Formula::Selection(place(*index)),
+            Formula::Not(inner) => Formula::Not(Box::new(inner.over(place))),
+            Formula::And(parts) => Formula::And(list(parts)),
+            Formula::Or(parts) => Formula::Or(list(parts)),
+            Formula::Quantified { count, pattern, selections } => {
+                let selections = selections.iter().map(|index| place(*index)).collect();
+                Formula::Quantified { count: *count, pattern: pattern.clone(), selections }
+            }
+        }
+    }
+
+    /// The same formula with `all of` and `1 of` written out: patterns mean nothing when selections get other names.
+    pub fn without_patterns(&self) -> Formula {
+        let list = |parts: &[Formula]| parts.iter().map(Formula::without_patterns).collect();
+        match self {
+            Formula::Everything => Formula::Everything,
+            Formula::Selection(index) => Formula::Selection(*index),
+            Formula::Not(inner) => Formula::Not(Box::new(inner.without_patterns())),
+            Formula::And(parts) => Formula::And(list(parts)),
+            Formula::Or(parts) => Formula::Or(list(parts)),
+            Formula::Quantified { selections, .. } if selections.len() == 1 => Formula::Selection(selections[0]),
+            Formula::Quantified { count, pattern, selections } => {
+                let parts = || selections.iter().map(|index| Formula::Selection(*index)).collect();
+                match count {
+                    Quantity::All => Formula::And(parts()),
+                    Quantity::AtLeast(1) => Formula::Or(parts()),
+                    Quantity::AtLeast(_) => Formula::Quantified { count: *count, pattern: pattern.clone(), selections: selections.clone() },
+                }
+            }
+        }
+    }
+}
+
 /// How many of a pattern's selections must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {

@@ -8,10 +8,12 @@ use crate::diagnostic::{Diagnostic, Diagnostics, E0007, W0301};
 use crate::documents::{self, Part};
 use crate::letter_case::identifier;
 use crate::lower::{Surroundings, lower};
+use crate::rules::{Rule, Rules};
 use crate::source::{Source, Span};
 use crate::spec::{self, Spec};
 use crate::yaml::{self, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// The longest name of a document, in bytes.
 const LONGEST_NAME: usize = 100;
@@ -62,9 +64,35 @@ pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> Vec<Docum
         problems.into_iter().for_each(|more| diagnostics.extend(more));
         return vec![Document::unreadable(diagnostics)];
     }
-    let names = names(&parts);
-    let each = parts.iter().zip(problems).zip(names);
-    each.map(|((part, problems), name)| document(source, part, problems, name, surroundings)).collect()
+    let read = |(part, mut diagnostics): (&Part<'_>, Diagnostics)| {
+        let spec = if diagnostics.has_errors() { None } else { spec::read(source, &part.node, &mut diagnostics).map(Arc::new) };
+        (Rule { path: source.path.clone(), names: references(part), spec }, diagnostics)
+    };
+    let (rules, problems): (Vec<Rule>, Vec<Diagnostics>) = parts.iter().zip(problems).map(read).unzip();
+    let index = Rules::new(rules.iter().cloned());
+    let each = rules.iter().zip(problems).zip(names(&parts));
+    each.map(|((rule, problems), name)| document(source, name, rule, &index, problems, surroundings)).collect()
+}
+
+/// The rules of many files, so that correlations can name them. What is wrong in them is reported where they are understood.
+pub fn rules<'s>(sources: impl IntoIterator<Item = &'s Source>) -> Rules {
+    let of_file = |source: &Source| {
+        let mut diagnostics = Diagnostics::new();
+        let parts = documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics);
+        let rule = |part: &Part<'_>| {
+            let mut own = diagnostics.clone().take_inside(part.region);
+            let spec = spec::read(source, &part.node, &mut own).filter(|_| !own.has_errors());
+            Rule { path: source.path.clone(), names: references(part), spec: spec.map(Arc::new) }
+        };
+        parts.iter().map(rule).collect::<Vec<_>>()
+    };
+    Rules::new(sources.into_iter().flat_map(of_file))
+}
+
+/// By what a correlation can name a document.
+fn references(part: &Part<'_>) -> Vec<String> {
+    let text = |key: &str| part.node.get(key).and_then(|node| node.text()).map(str::to_owned);
+    [text("id"), text("name")].into_iter().flatten().filter(|name| !name.is_empty()).collect()
 }
 
 /// Reads a file that holds one spec: its detection (of several the first that can be used), and all problems.
@@ -78,18 +106,23 @@ pub fn understand_spec(source: &Source, surroundings: &dyn Surroundings) -> (Opt
 }
 
 /// Errors of ATT&CK tags (`E05…`) leave a detection: what it means does not depend on them.
-fn document(source: &Source, part: &Part<'_>, mut diagnostics: Diagnostics, name: String, surroundings: &dyn Surroundings) -> Document {
-    if diagnostics.has_errors() {
-        return Document { name, detection: None, diagnostics, is_base: false };
-    }
+fn document(
+    source: &Source,
+    name: String,
+    rule: &Rule,
+    rules: &Rules,
+    mut diagnostics: Diagnostics,
+    surroundings: &dyn Surroundings,
+) -> Document {
     let mut attack = Diagnostics::new();
-    let detection = spec::read(source, &part.node, &mut diagnostics).and_then(|spec| {
-        check_attack(&spec, &mut attack);
-        lower(source, spec, surroundings, &mut diagnostics)
+    let detection = rule.spec.as_deref().and_then(|spec| {
+        check_attack(spec, &mut attack);
+        lower(source, spec, rules, surroundings, &mut diagnostics)
     });
     let detection = detection.filter(|_| !diagnostics.has_errors());
     diagnostics.extend(attack);
-    Document { name, detection, diagnostics, is_base: false }
+    let is_base = [Some(rules), surroundings.rules()].into_iter().flatten().any(|rules| rules.is_base(&rule.names));
+    Document { name, detection, diagnostics, is_base }
 }
 
 /// The names of documents: made unlike each other by `_2`, `_3` in order.

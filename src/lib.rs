@@ -29,6 +29,7 @@ pub mod pages;
 pub mod place;
 pub mod reader;
 pub mod report;
+pub mod rules;
 pub mod schema;
 pub mod site;
 pub mod source;

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod checks;
+mod correlation;
 mod encode;
 mod events;
 mod item;
@@ -13,9 +14,11 @@ use crate::detection::{Aggregate, Column, Condition, Detection, Exclusion, Formu
 use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0212, E0215, E0306, E0308, W0203, did_you_mean};
 use crate::expression::ExpressionKind;
 use crate::logsource::{LogSource, LogSourceId, LogSources};
+use crate::rules::Rules;
 use crate::source::{Source, Span, Spanned};
 use crate::spec::{Body, ListBlock, Spec, WindowBlock};
 use crate::yaml::{Number, Value};
+use correlation::Events;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -48,6 +51,11 @@ pub trait Surroundings {
         Err("there are no files of events here".to_owned())
     }
 
+    /// The rules of all files, for correlations that name rules of other files than their own.
+    fn rules(&self) -> Option<&Rules> {
+        None
+    }
+
     /// A site's value of a parameter.
     fn parameter(&self, _: &Spec, _name: &str) -> Option<Number> {
         None
@@ -75,14 +83,42 @@ impl Surroundings for LogSources {
     }
 }
 
-/// Lowers a spec.
-pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) -> Option<Detection> {
-    let log_source = resolve_log_source(&spec, surroundings, diagnostics);
-    let lists = fill_lists(&spec, surroundings, diagnostics);
-    let parameters = parameters(&spec, surroundings);
-    let mut lowering = Lowering { spec: &spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics };
-    let selections = lowering.selections();
-    let formula = lowering.formula(&selections);
+/// Lowers a spec; `rules` are those of its own file.
+pub fn lower(
+    source: &Source,
+    spec: &Spec,
+    rules: &Rules,
+    surroundings: &dyn Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> Option<Detection> {
+    let Some(block) = &spec.correlation else { return lower_rule(source, spec, None, surroundings, diagnostics) };
+    let (spec, events) = correlation::resolve(source, spec, block, rules, surroundings, diagnostics)?;
+    lower_rule(source, &spec, Some(events), surroundings, diagnostics)
+}
+
+/// Lowers a spec with its own selections, or with those of other rules.
+fn lower_rule(
+    source: &Source,
+    spec: &Spec,
+    events: Option<Events>,
+    surroundings: &dyn Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> Option<Detection> {
+    let log_source = resolve_log_source(spec, surroundings, diagnostics);
+    let lists = fill_lists(spec, surroundings, diagnostics);
+    let parameters = parameters(spec, surroundings);
+    let mut lowering = Lowering { spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics };
+    let (selections, formula) = match events {
+        Some(Events { selections, formula }) => {
+            let formula = lowering.small_enough(formula, &selections);
+            (Some(selections), formula)
+        }
+        None => {
+            let selections = lowering.selections();
+            let formula = lowering.formula(&selections);
+            (selections, formula)
+        }
+    };
     let exclusions = exclusions(&mut lowering, surroundings);
     let columns = lowering.columns();
     let schedule = lowering.schedule();
@@ -125,7 +161,7 @@ pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagn
         tests,
         equivalent_mutants: spec.mutants.clone(),
     };
-    checks::check(source, &spec, &detection, diagnostics);
+    checks::check(source, spec, &detection, diagnostics);
     (!diagnostics.has_errors()).then_some(detection)
 }
 

@@ -8,7 +8,7 @@ use super::manifest::{Entry, Manifest};
 use super::output::Output;
 use super::repeats::Repeats;
 use super::table;
-use super::workspace::{self, Workspace};
+use super::workspace::{self, Workspace, named};
 use super::{BuildArguments, Outcome, Problems, files};
 use crate::build::{Acceptance, Outcome as Built, build, place_at_title};
 use crate::detection::Detection;
@@ -167,7 +167,7 @@ impl Context<'_> {
             results.detections.extend(understood.detections().cloned());
         }
         results.documents += understood.documents.len();
-        let (source, documents, bases) = understood.artefacts(&self.workspace.name_of(path, &self.paths));
+        let (source, documents, bases) = understood.split();
         results.specs.insert(source.path.clone());
         let mut problems = Diagnostics::new();
         for document in bases {
@@ -178,7 +178,7 @@ impl Context<'_> {
                 .into_iter()
                 .for_each(|problem| problems.push(problem));
         }
-        for (name, document) in documents {
+        for (name, document) in named(documents, &self.workspace.name_of(path, &self.paths)) {
             let found = self.document((path, &source.path), name, document, results)?;
             problems.extend(found);
         }

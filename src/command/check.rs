@@ -11,7 +11,6 @@ use crate::report;
 use crate::source::Source;
 use crate::target::{Options, Target};
 use crate::template::Templates;
-use std::path::Path;
 
 /// Runs the command.
 pub(super) fn run(arguments: &CheckArguments) -> Outcome {
@@ -33,10 +32,14 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
             if workspace.has_site() {
                 detections.extend(document.detection.clone());
             }
+            let is_base = document.is_base;
             let (detection, diagnostics) = document.strict();
             problems.extend(diagnostics);
-            if let Some(detection) = detection {
-                spec(&workspace, templates.as_ref(), (path, &source), &detection, &mut problems);
+            let Some(detection) = detection else { continue };
+            workspace.id_problem(&detection, path).into_iter().for_each(|problem| problems.push(problem));
+            // nothing is built from a rule that is only counted, and no alert is raised
+            if !is_base {
+                spec(&workspace, templates.as_ref(), &source, &detection, &mut problems);
             }
         }
         items.push((source, problems.sorted()));
@@ -55,14 +58,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
 }
 
 /// What is to be said about a spec that has no errors of its own.
-fn spec(
-    workspace: &Workspace,
-    templates: Option<&Templates>,
-    (path, source): (&Path, &Source),
-    detection: &Detection,
-    diagnostics: &mut Diagnostics,
-) {
-    workspace.id_problem(detection, path).into_iter().for_each(|problem| diagnostics.push(problem));
+fn spec(workspace: &Workspace, templates: Option<&Templates>, source: &Source, detection: &Detection, diagnostics: &mut Diagnostics) {
     check_tests(detection, diagnostics);
     if !workspace.has_site() {
         // a site may change the numbers and lists that the names of mutants hold

@@ -1,7 +1,7 @@
 //! `cognate convert`: specs or Sigma rules to one target's queries, on standard output or into a folder.
 
 use super::repeats::Repeats;
-use super::workspace::{self, Workspace, lenient};
+use super::workspace::{self, Workspace, lenient, named};
 use super::{ConvertArguments, Outcome, files};
 use crate::build::{self, Acceptance, place_at_title};
 use crate::detection::Detection;
@@ -34,9 +34,12 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
     let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range };
     let (mut good, mut output, mut repeats) = (true, Output::default(), Repeats::default());
     for path in workspace.specs(input)? {
-        let (source, documents, bases) = workspace.understand(&path).artefacts(&output_name(arguments, &path));
+        let (source, documents, bases) = workspace.understand(&path).split();
+        if documents.is_empty() && !arguments.quiet {
+            files::print_error(&format!("note: {} is counted by a correlation and has no query of its own\n", source.path));
+        }
         let (_, mut problems) = lenient(bases);
-        for (name, document) in documents {
+        for (name, document) in named(documents, &output_name(arguments, &path)) {
             let (detection, diagnostics) = document.lenient();
             problems.extend(diagnostics.sorted());
             let Some(detection) = detection else { continue };

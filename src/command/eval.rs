@@ -1,6 +1,6 @@
 //! `cognate eval`: specs over JSON-lines events, one alert per line. Events stream through; only `--sort` keeps them.
 
-use super::workspace::{Understood, Workspace, lenient};
+use super::workspace::{Workspace, lenient};
 use super::{EvalArguments, Outcome, files};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, E0211, Severity};
@@ -24,8 +24,9 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
     }
     let (mut good, mut detections) = (true, Vec::new());
     for path in workspace.specs(&arguments.specs)? {
-        let Understood { source, documents } = workspace.understand(&path);
+        let (source, documents, bases) = workspace.understand(&path).split();
         let (understood, mut problems) = lenient(documents);
+        problems.extend(lenient(bases).1);
         problems.retain(|problem| problem.severity == Severity::Error);
         for detection in understood {
             match Evaluator::new(&detection, RunOptions::default()).err() {

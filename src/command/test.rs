@@ -1,6 +1,6 @@
 //! `cognate test`: the tests that stand in the specs, run by the reference evaluator; with `--mutate`, how much they notice.
 
-use super::workspace::{Understood, Workspace, lenient};
+use super::workspace::{Workspace, lenient};
 use super::{Outcome, TestArguments, TestFormat, files};
 use crate::diagnostic::Severity;
 use crate::mutate::report::SpecMutants;
@@ -19,9 +19,12 @@ pub(super) fn run(arguments: &TestArguments) -> Outcome {
     }
     let (mut tested, mut mutated, mut broken) = (Vec::new(), Vec::new(), 0);
     for path in workspace.specs(&arguments.paths)? {
-        let Understood { source, documents } = workspace.understand(&path);
-        broken += documents.iter().filter(|document| document.detection.is_none()).count();
-        let (detections, mut problems) = lenient(documents);
+        let (source, documents, bases) = workspace.understand(&path).split();
+        broken += documents.iter().chain(&bases).filter(|document| document.detection.is_none()).count();
+        let (mut detections, mut problems) = lenient(documents);
+        let (counted, more) = lenient(bases);
+        problems.extend(more);
+        detections.extend(counted.into_iter().filter(|detection| !detection.tests.is_empty()));
         problems.retain(|problem| problem.severity == Severity::Error);
         for detection in detections {
             if arguments.mutate {

@@ -4,17 +4,18 @@
 use super::{Common, Outcome, Problems, files};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, did_you_mean};
-use crate::frontend::{Document, list_values, understand};
+use crate::frontend::{Document, list_values, rules, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
+use crate::rules::Rules;
 use crate::site::Site;
 use crate::source::{Source, Span};
 use crate::spec::{Body, Spec};
 use crate::template::Templates;
-use crate::yaml::{Number, Value};
+use crate::yaml::{MAX_BYTES, Number, Value};
 use anyhow::{Context, bail};
 use include_dir::{Dir, include_dir};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +34,9 @@ pub struct Workspace {
     log_sources: LogSources,
     site: Option<Site>,
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
+    /// The files that this run is about, for correlations between files.
+    run: RefCell<Vec<PathBuf>>,
+    rules: OnceCell<Rules>,
     /// Id → the file and the title of the spec that had it first.
     ids: RefCell<BTreeMap<String, (String, Span)>>,
     unreadable: Cell<usize>,
@@ -52,14 +56,19 @@ impl Understood {
         self.documents.iter().filter_map(|document| document.detection.as_ref())
     }
 
-    /// The documents that artefacts are built from, each with its output's name: that of the file if there is only one,
-    /// else its own name in a folder of that name.
-    pub fn artefacts(self, file: &str) -> (Source, Vec<(String, Document)>, Vec<Document>) {
-        let (bases, documents): (Vec<Document>, Vec<Document>) = self.documents.into_iter().partition(|document| document.is_base);
-        let alone = documents.len() == 1;
-        let name = |document: &Document| if alone { file.to_owned() } else { format!("{file}/{}", document.name) };
-        (self.source, documents.into_iter().map(|document| (name(&document), document)).collect(), bases)
+    /// The documents that raise alerts, and those that only say what a correlation counts.
+    pub fn split(self) -> (Source, Vec<Document>, Vec<Document>) {
+        let (bases, documents) = self.documents.into_iter().partition(|document| document.is_base);
+        (self.source, documents, bases)
     }
+}
+
+/// The documents of a file with the names of their outputs: that of the file if there is only one, else their own in a
+/// folder of that name.
+pub fn named(documents: Vec<Document>, file: &str) -> Vec<(String, Document)> {
+    let alone = documents.len() == 1;
+    let name = |document: &Document| if alone { file.to_owned() } else { format!("{file}/{}", document.name) };
+    documents.into_iter().map(|document| (name(&document), document)).collect()
 }
 
 /// The detections of a file, for use, and its problems in the order of its text.
@@ -87,6 +96,8 @@ impl Workspace {
             log_sources: LogSources::built_in(),
             site: None,
             lists: RefCell::default(),
+            run: RefCell::default(),
+            rules: OnceCell::default(),
             ids: RefCell::default(),
             unreadable: Cell::default(),
         };
@@ -197,7 +208,24 @@ impl Workspace {
             let folders: Vec<String> = paths.iter().map(|path| format!("`{}`", self.shown(path))).collect();
             files::print_error(&format!("note: there are no specs (*.yml, *.yaml) in {}\n", folders.join(", ")));
         }
-        Ok(found.into_iter().map(|(_, path)| path).collect())
+        let found: Vec<PathBuf> = found.into_iter().map(|(_, path)| path).collect();
+        self.run.replace(found.clone());
+        Ok(found)
+    }
+
+    /// The rules of this run and of the project, if there is a correlation among them.
+    fn read_rules(&self) -> Rules {
+        let project = self.detections().map(|folder| files::specs_below(&folder)).unwrap_or_default();
+        let run = self.run.borrow();
+        let paths = run.iter().filter(|path| !files::is_standard_input(path)).chain(&project);
+        let paths: BTreeMap<String, &PathBuf> = paths.map(|path| (self.shown(path), path)).collect();
+        if paths.len() < 2 {
+            return Rules::default();
+        }
+        let sources = paths.into_iter().filter_map(|(shown, path)| Some(Source::new(shown, std::fs::read_to_string(path).ok()?)));
+        let sources: Vec<Source> = sources.filter(|source| source.text.len() <= MAX_BYTES).collect();
+        let correlates = sources.iter().any(|source| source.text.contains("correlation"));
+        if correlates { rules(&sources) } else { Rules::default() }
     }
 
     /// The project's folder of specs.
@@ -329,6 +357,10 @@ impl Surroundings for Workspace {
         }
         let (source, problem) = files::read(&self.lists_folder.join(path), path);
         problem.map_or(Ok(source.text), |problem| Err(problem.message))
+    }
+
+    fn rules(&self) -> Option<&Rules> {
+        Some(self.rules.get_or_init(|| self.read_rules()))
     }
 
     fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
