@@ -138,10 +138,19 @@ pub struct CorrelationBlock {
     pub timespan: i64,
     /// When there is an alert; only the temporal types can be without one.
     pub condition: Option<CorrelationCondition>,
-    /// Alias → (rule, field).
-    pub aliases: Vec<(Spanned<String>, Vec<(Spanned<String>, Spanned<String>)>)>,
+    /// `aliases`
+    pub aliases: Vec<AliasBlock>,
     /// Whether the rules have queries of their own.
     pub generate: bool,
+}
+
+/// A name for a field that rules may call differently.
+#[derive(Debug, Clone)]
+pub struct AliasBlock {
+    /// The name.
+    pub name: Spanned<String>,
+    /// (rule, its field)
+    pub fields: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
 /// The types of a correlation.

@@ -10,7 +10,9 @@ use crate::expression::parse::{Written, WrittenKind};
 use crate::letter_case::identifier;
 use crate::rules::{Found, Rules};
 use crate::source::{Source, Span, Spanned};
-use crate::spec::{AggregateBlock, Body, CorrelationBlock, CorrelationCondition, CorrelationKind, ItemBlock, ListBlock, Spec, WindowBlock};
+use crate::spec::{
+    AggregateBlock, AliasBlock, Body, CorrelationBlock, CorrelationCondition, CorrelationKind, ItemBlock, ListBlock, Spec, WindowBlock,
+};
 use std::sync::Arc;
 
 /// The selections of all rules, and which events match one of the rules.
@@ -49,6 +51,9 @@ pub(super) fn resolve(
     let log_source = bases.first()?.spec.log_source.clone();
     Some((Spec { log_source, aggregate: Some(aggregate), ..spec.clone() }, events))
 }
+
+/// Measures, and a condition over them.
+type Measured = (Vec<(Spanned<String>, Written)>, Written);
 
 struct Resolver<'a, 'd> {
     source: &'a Source,
@@ -183,7 +188,12 @@ impl Resolver<'_, '_> {
         let (measures, condition) = match self.block.kind {
             CorrelationKind::TemporalOrdered => return self.fail(ordered(self.block)),
             CorrelationKind::Temporal => self.temporal(bases, events)?,
-            kind => self.measured(kind, bases)?,
+            CorrelationKind::EventCount
+            | CorrelationKind::ValueCount
+            | CorrelationKind::ValueSum
+            | CorrelationKind::ValueAverage
+            | CorrelationKind::ValuePercentile
+            | CorrelationKind::ValueMedian => self.measured(bases)?,
         };
         let group_by: Option<Vec<_>> = self.block.group_by.iter().map(|key| self.key(key, bases)).collect();
         Some(AggregateBlock {
@@ -201,7 +211,8 @@ impl Resolver<'_, '_> {
     }
 
     /// One measure over the events of all rules.
-    fn measured(&mut self, kind: CorrelationKind, bases: &[Base]) -> Option<(Vec<(Spanned<String>, Written)>, Written)> {
+    fn measured(&mut self, bases: &[Base]) -> Option<Measured> {
+        let kind = self.block.kind;
         let Some(CorrelationCondition::Limit { relational, number, span, field, percentile }) = &self.block.condition else { return None };
         let (function, rank) = match kind {
             CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => ("count", None),
@@ -238,7 +249,7 @@ impl Resolver<'_, '_> {
     }
 
     /// One count for each rule.
-    fn temporal(&mut self, bases: &[Base], events: &Events) -> Option<(Vec<(Spanned<String>, Written)>, Written)> {
+    fn temporal(&mut self, bases: &[Base], events: &Events) -> Option<Measured> {
         let measure = |base: &Base| {
             let span = base.reference.span;
             let argument = expression(&base.formula, &events.selections, span);
@@ -341,7 +352,7 @@ impl Resolver<'_, '_> {
     /// A field, or what an alias stands for, with the column's name.
     fn key(&mut self, key: &Spanned<String>, bases: &[Base]) -> Option<(Option<Spanned<String>>, Written)> {
         let field = |name: &str| Written { kind: WrittenKind::Name(name.to_owned()), span: key.span };
-        let Some((alias, fields)) = self.block.aliases.iter().find(|(alias, _)| alias.value == key.value) else {
+        let Some(AliasBlock { name: alias, fields }) = self.block.aliases.iter().find(|alias| alias.name.value == key.value) else {
             return Some((None, field(&key.value)));
         };
         let mut meant: Option<&Spanned<String>> = None;

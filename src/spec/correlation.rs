@@ -1,6 +1,6 @@
 //! The `correlation` block of a Sigma correlation rule.
 
-use super::{CorrelationBlock, CorrelationCondition, CorrelationKind};
+use super::{AliasBlock, CorrelationBlock, CorrelationCondition, CorrelationKind};
 use crate::condition;
 use crate::diagnostic::{Diagnostic, E0103, E0110};
 use crate::expression::Relational;
@@ -90,7 +90,7 @@ fn timespan(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<i64> {
 }
 
 /// `alias: { rule: field }`
-fn aliases(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Spanned<String>, Vec<(Spanned<String>, Spanned<String>)>)> {
+fn aliases(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<AliasBlock> {
     let mut aliases = Vec::new();
     for entry in reader.entries(node, "aliases").unwrap_or_default() {
         let mut fields = Vec::new();
@@ -98,7 +98,7 @@ fn aliases(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Spanned<String>
             let rule = Spanned::new(field.key.value.to_string(), field.key.span);
             fields.extend(reader.text(&field.value, &field.key.value).map(|field| (rule, field)));
         }
-        aliases.push((Spanned::new(entry.key.value.to_string(), entry.key.span), fields));
+        aliases.push(AliasBlock { name: Spanned::new(entry.key.value.to_string(), entry.key.span), fields });
     }
     aliases
 }
