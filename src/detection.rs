@@ -52,7 +52,7 @@ impl Detection {
         let Some(aggregate) = &self.aggregate else { return };
         aggregate.group_by.iter().for_each(|key| see(&key.field));
         for measure in &aggregate.measures {
-            measure.function.argument().into_iter().chain(&measure.filter).for_each(|expression| expression.fields(see));
+            measure.expressions().for_each(|expression| expression.fields(see));
         }
     }
 }
@@ -710,13 +710,26 @@ pub enum MeasureFunction {
     Values(Expression),
     /// `percentile(x, p)`: nearest rank, 0 < p <= 100; missing of nothing.
     Percentile(Expression, f64),
+    /// `ordered(a, b, c)`: how many of these, from the first on, are seen one after the other; Boolean expressions over
+    /// selections and fields.
+    Ordered(Vec<Expression>),
+}
+
+/// The most steps of `ordered`.
+pub const MAX_STEPS: usize = 64;
+
+impl Measure {
+    /// All expressions over events: arguments, and the filter.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.function.argument().into_iter().chain(self.function.steps()).chain(&self.filter)
+    }
 }
 
 impl MeasureFunction {
     /// The argument, if it has one.
     pub fn argument(&self) -> Option<&Expression> {
         match self {
-            MeasureFunction::Count => None,
+            MeasureFunction::Count | MeasureFunction::Ordered(_) => None,
             MeasureFunction::Distinct(x)
             | MeasureFunction::Sum(x)
             | MeasureFunction::Average(x)
@@ -727,9 +740,25 @@ impl MeasureFunction {
         }
     }
 
+    /// The steps of `ordered`.
+    pub fn steps(&self) -> &[Expression] {
+        match self {
+            MeasureFunction::Ordered(steps) => steps,
+            MeasureFunction::Count
+            | MeasureFunction::Distinct(_)
+            | MeasureFunction::Sum(_)
+            | MeasureFunction::Average(_)
+            | MeasureFunction::Minimum(_)
+            | MeasureFunction::Maximum(_)
+            | MeasureFunction::Values(_)
+            | MeasureFunction::Percentile(..) => &[],
+        }
+    }
+
     /// The name that the author writes.
     pub fn name(&self) -> &'static str {
         match self {
+            MeasureFunction::Ordered(_) => "ordered",
             MeasureFunction::Count => "count",
             MeasureFunction::Distinct(_) => "distinct",
             MeasureFunction::Sum(_) => "sum",

@@ -476,8 +476,8 @@ fn tests(condition: &Condition) -> usize {
 fn measured_tests(aggregate: &Aggregate, selections: &[Selection]) -> usize {
     let sizes: Vec<usize> = selections.iter().map(|selection| tests(&selection.condition)).collect();
     let mut sum = 0usize;
-    for filter in aggregate.measures.iter().filter_map(|measure| measure.filter.as_ref()) {
-        filter.visit(&mut |part| {
+    for expression in aggregate.measures.iter().flat_map(|measure| measure.expressions()) {
+        expression.visit(&mut |part| {
             if let ExpressionKind::Selection(index) = part.kind {
                 sum = sum.saturating_add(sizes[index]);
             }

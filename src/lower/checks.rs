@@ -27,7 +27,7 @@ fn unused_selections(detection: &Detection, diagnostics: &mut Diagnostics) {
     let mut used = vec![false; detection.selections.len()];
     detection.formula.selections().into_iter().for_each(|index| used[index] = true);
     if let Some(aggregate) = &detection.aggregate {
-        aggregate.measures.iter().filter_map(|measure| measure.filter.as_ref()).for_each(|filter| expression_uses(filter, &mut used));
+        aggregate.measures.iter().flat_map(|measure| measure.expressions()).for_each(|expression| expression_uses(expression, &mut used));
         if let crate::detection::Window::Sliding { at: Some(index), .. } = aggregate.window {
             used[index] = true;
         }

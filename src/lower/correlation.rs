@@ -75,7 +75,12 @@ impl Resolver<'_, '_> {
         let mut good = true;
         for reference in &self.block.rules {
             match self.base(reference) {
-                Some(base) if bases.iter().any(|other| Arc::ptr_eq(&other.spec, &base.spec)) => {}
+                Some(base) if bases.iter().any(|other| other.names == base.names) => {
+                    if self.block.kind == CorrelationKind::TemporalOrdered {
+                        let error = Diagnostic::error(E0110, reference.span, "a rule that comes twice in the order is not supported");
+                        return self.fail(error.help("name each rule once"));
+                    }
+                }
                 Some(base) => bases.push(base),
                 None => good = false,
             }
@@ -186,7 +191,7 @@ impl Resolver<'_, '_> {
 
     fn aggregate(&mut self, bases: &[Base], events: &Events) -> Option<AggregateBlock> {
         let (measures, condition) = match self.block.kind {
-            CorrelationKind::TemporalOrdered => return self.fail(ordered(self.block)),
+            CorrelationKind::TemporalOrdered => self.in_order(bases, events)?,
             CorrelationKind::Temporal => self.temporal(bases, events)?,
             CorrelationKind::EventCount
             | CorrelationKind::ValueCount
@@ -273,6 +278,30 @@ impl Resolver<'_, '_> {
             }
         };
         Some((bases.iter().map(measure).collect(), condition))
+    }
+
+    /// All rules, one after the other; a single one has no order.
+    fn in_order(&mut self, bases: &[Base], events: &Events) -> Option<Measured> {
+        if bases.len() < 2 {
+            return self.temporal(bases, events);
+        }
+        let seen = match &self.block.condition {
+            None => self.block.span,
+            Some(CorrelationCondition::Limit {
+                relational: Relational::GreaterOrEqual | Relational::Equal,
+                number,
+                span,
+                field: None,
+                ..
+            }) if *number == bases.len() as f64 => *span,
+            Some(CorrelationCondition::Limit { span, .. }) => return self.fail(not_all(*span, bases.len())),
+            Some(CorrelationCondition::Rules(_)) => return self.fail(not_all(self.block.span, bases.len())),
+        };
+        let steps = bases.iter().map(|base| expression(&base.formula, &events.selections, base.reference.span)).collect();
+        let call = WrittenKind::Call(Spanned::new("ordered".to_owned(), self.block.span), steps, None);
+        let name = Spanned::new(self.block.kind.name().to_owned(), self.block.span);
+        let condition = compare(Relational::GreaterOrEqual, &name.value, bases.len() as f64, seen);
+        Some((vec![(name, Written { kind: call, span: self.block.span })], condition))
     }
 
     /// So many of the rules are seen.
@@ -382,9 +411,9 @@ impl Resolver<'_, '_> {
     }
 }
 
-fn ordered(block: &CorrelationBlock) -> Diagnostic {
-    let error = Diagnostic::error(E0110, block.span, "`temporal_ordered` is not supported yet");
-    error.help("without the order it is `temporal`; of two rules, `window: { sliding: …, at: … }` of an `aggregate` tells the order")
+fn not_all(span: Span, rules: usize) -> Diagnostic {
+    let error = Diagnostic::error(E0110, span, "only all rules in their order are supported");
+    error.help(format!("leave the condition out, or write `gte: {rules}`"))
 }
 
 /// Only the selections that the formula uses.
