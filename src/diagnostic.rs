@@ -261,6 +261,7 @@ codes! {
     W0205 "regular expression outside of what all engines share"
     W0206 "value that this field can never have"
     W0207 "key without effect"
+    W0208 "filter that keeps what it selects"
     W0301 "spec without a firing and a silent test"
     W0302 "equivalent mutant that is none"
     W0401 "acceptance that is not needed"

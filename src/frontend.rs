@@ -7,7 +7,7 @@ use crate::detection::Expectation;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, W0301};
 use crate::documents::{self, Part};
 use crate::letter_case::identifier;
-use crate::lower::{Surroundings, lower};
+use crate::lower::{Surroundings, check_filter, lower};
 use crate::rules::{Rule, Rules};
 use crate::source::{Source, Span};
 use crate::spec::{self, Spec};
@@ -25,9 +25,9 @@ pub struct Document {
     pub name: String,
     /// Its detection, if it can be used.
     pub detection: Option<Detection>,
-    /// Its problems. Without a detection there is at least one error.
+    /// Its problems. Without a detection there is at least one error, or it is a filter.
     pub diagnostics: Diagnostics,
-    /// Whether it only says what a correlation counts: nothing is built from it, and it raises no alerts.
+    /// Whether it is a filter, or only says what a correlation counts: nothing is built from it, and it raises no alerts.
     pub is_base: bool,
 }
 
@@ -35,6 +35,11 @@ impl Document {
     /// A file that cannot be read.
     pub fn unreadable(diagnostics: Diagnostics) -> Document {
         Document { name: String::new(), detection: None, diagnostics, is_base: false }
+    }
+
+    /// Whether it has errors that leave nothing of it.
+    pub fn is_lost(&self) -> bool {
+        self.detection.is_none() && self.diagnostics.has_errors()
     }
 
     /// Strictly: with any error, there is no detection.
@@ -71,7 +76,24 @@ pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> Vec<Docum
     let (rules, problems): (Vec<Rule>, Vec<Diagnostics>) = parts.iter().zip(problems).map(read).unzip();
     let index = Rules::new(rules.iter().cloned());
     let each = rules.iter().zip(problems).zip(names(&parts));
-    each.map(|((rule, problems), name)| document(source, name, rule, &index, problems, surroundings)).collect()
+    let understood = |((rule, problems), name): ((&Rule, Diagnostics), String)| match &rule.spec {
+        Some(spec) if spec.filter.is_some() => filter(source, name, spec, &index, problems, surroundings),
+        Some(_) | None => Some(document(source, name, rule, &index, problems, surroundings)),
+    };
+    each.filter_map(understood).collect()
+}
+
+/// A filter has no detection: it is a document only if it is wrong.
+fn filter(
+    source: &Source,
+    name: String,
+    spec: &Spec,
+    rules: &Rules,
+    mut diagnostics: Diagnostics,
+    surroundings: &dyn Surroundings,
+) -> Option<Document> {
+    check_filter(source, spec, rules, surroundings, &mut diagnostics);
+    (!diagnostics.is_empty()).then_some(Document { name, detection: None, diagnostics, is_base: true })
 }
 
 /// The rules of many files, so that correlations can name them. What is wrong in them is reported where they are understood.

@@ -6,6 +6,7 @@ mod checks;
 mod correlation;
 mod encode;
 mod events;
+mod filter;
 mod item;
 pub mod pattern;
 
@@ -19,6 +20,7 @@ use crate::source::{Source, Span, Spanned};
 use crate::spec::{Body, ListBlock, Spec, WindowBlock};
 use crate::yaml::{Number, Value};
 use correlation::Events;
+use filter::Filters;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -91,9 +93,15 @@ pub fn lower(
     surroundings: &dyn Surroundings,
     diagnostics: &mut Diagnostics,
 ) -> Option<Detection> {
-    let Some(block) = &spec.correlation else { return lower_rule(source, spec, None, surroundings, diagnostics) };
-    let (spec, events) = correlation::resolve(source, spec, block, rules, surroundings, diagnostics)?;
-    lower_rule(source, &spec, Some(events), surroundings, diagnostics)
+    let filters = Filters { path: &source.path, rules, surroundings };
+    let Some(block) = &spec.correlation else { return lower_rule(source, spec, None, &filters, diagnostics) };
+    let (spec, events) = correlation::resolve(spec, block, &filters, diagnostics)?;
+    lower_rule(source, &spec, Some(events), &filters, diagnostics)
+}
+
+/// Reports what is wrong in a filter, which is no detection of its own.
+pub fn check_filter(source: &Source, spec: &Spec, rules: &Rules, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) {
+    filter::check(&Filters { path: &source.path, rules, surroundings }, spec, diagnostics);
 }
 
 /// Lowers a spec with its own selections, or with those of other rules.
@@ -101,9 +109,10 @@ fn lower_rule(
     source: &Source,
     spec: &Spec,
     events: Option<Events>,
-    surroundings: &dyn Surroundings,
+    filters: &Filters<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Detection> {
+    let surroundings = filters.surroundings;
     let log_source = resolve_log_source(spec, surroundings, diagnostics);
     let lists = fill_lists(spec, surroundings, diagnostics);
     let parameters = parameters(spec, surroundings);
@@ -116,7 +125,10 @@ fn lower_rule(
         None => {
             let selections = lowering.selections();
             let formula = lowering.formula(&selections);
-            (selections, formula)
+            match filter::apply(&mut lowering, filters, selections, formula) {
+                Some(Events { selections, formula }) => (Some(selections), Some(formula)),
+                None => (None, None),
+            }
         }
     };
     let exclusions = exclusions(&mut lowering, surroundings);

@@ -1,5 +1,7 @@
 //! Specs go in; the rules by id and name come out, for the correlations that refer to them.
 
+use crate::logsource::LogSourceId;
+use crate::source::Spanned;
 use crate::spec::Spec;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -58,6 +60,17 @@ impl Rules {
         }
     }
 
+    /// The filters that change a rule: those that name it, and those of any rule of its log source.
+    pub fn filters(&self, rule: &Spec) -> impl Iterator<Item = &Rule> {
+        let names: Vec<String> = rule.metadata.id.iter().chain(&rule.metadata.name).map(|name| key(name)).collect();
+        let log_source = rule.log_source.value.id.clone();
+        self.rules.iter().filter(move |filter| {
+            let Some((block, spec)) = filter.spec.as_ref().and_then(|spec| Some((spec.filter.as_ref()?, spec))) else { return false };
+            let named = |rules: &Vec<Spanned<String>>| rules.iter().any(|rule| names.contains(&key(&rule.value)));
+            block.rules.as_ref().is_none_or(named) && covers(&spec.log_source.value.id, &log_source)
+        })
+    }
+
     /// Whether a rule with one of these names only says what a correlation counts.
     pub fn is_base(&self, names: &[String]) -> bool {
         !self.counted.is_empty() && names.iter().any(|name| self.counted.contains(&key(name)))
@@ -67,6 +80,12 @@ impl Rules {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().flat_map(|rule| &rule.names).map(String::as_str)
     }
+}
+
+/// Whether a log source is the other one, or says less.
+fn covers(wide: &LogSourceId, narrow: &LogSourceId) -> bool {
+    let fits = |wide: &Option<String>, narrow: &Option<String>| wide.is_none() || wide == narrow;
+    fits(&wide.product, &narrow.product) && fits(&wide.category, &narrow.category) && fits(&wide.service, &narrow.service)
 }
 
 /// Ids are the same in upper and lower case; names are not.

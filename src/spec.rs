@@ -40,6 +40,8 @@ pub struct Spec {
     pub aggregate: Option<AggregateBlock>,
     /// `correlation`: then the log source, the selections and what is counted follow from the rules that it names.
     pub correlation: Option<CorrelationBlock>,
+    /// `filter`: then it is no rule, but changes others.
+    pub filter: Option<FilterBlock>,
     /// `schedule`
     pub schedule: Option<ScheduleBlock>,
     /// `alert`
@@ -142,6 +144,15 @@ pub struct CorrelationBlock {
     pub aliases: Vec<AliasBlock>,
     /// Whether the rules have queries of their own.
     pub generate: bool,
+}
+
+/// The `filter` block of a Sigma filter. Its selections and its condition are the `detection` of the document.
+#[derive(Debug, Clone)]
+pub struct FilterBlock {
+    /// Place of its key.
+    pub span: Span,
+    /// Ids and names; `None`: any rule of its log source.
+    pub rules: Option<Vec<Spanned<String>>>,
 }
 
 /// A name for a field that rules may call differently.

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
     for path in &specs {
         let Understood { source, documents } = workspace.understand(path);
         let mut problems = Diagnostics::new();
-        count += documents.len();
+        count += documents.iter().filter(|document| document.detection.is_some() || document.is_lost()).count();
         for document in documents {
             if workspace.has_site() {
                 detections.extend(document.detection.clone());

@@ -3,6 +3,7 @@
 use super::workspace::{Understood, Workspace, lenient};
 use super::{Outcome, SchemaArguments, files};
 use crate::diagnostic::Severity;
+use crate::frontend::Document;
 use crate::target::kql;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ pub(super) fn run(arguments: &SchemaArguments) -> Outcome {
     let (mut specs, mut good) = (Map::new(), true);
     for path in workspace.specs(&arguments.paths)? {
         let Understood { source, documents } = workspace.understand(&path);
-        good &= documents.iter().all(|document| document.detection.is_some());
+        good &= !documents.iter().any(Document::is_lost);
         let (detections, mut problems) = lenient(documents);
         let mut tables: BTreeMap<String, Map<String, Json>> = BTreeMap::new();
         for (table, columns) in detections.iter().flat_map(kql::schema) {

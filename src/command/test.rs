@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &TestArguments) -> Outcome {
     let (mut tested, mut mutated, mut broken) = (Vec::new(), Vec::new(), 0);
     for path in workspace.specs(&arguments.paths)? {
         let (source, documents, bases) = workspace.understand(&path).split();
-        broken += documents.iter().chain(&bases).filter(|document| document.detection.is_none()).count();
+        broken += documents.iter().chain(&bases).filter(|document| document.is_lost()).count();
         let (mut detections, mut problems) = lenient(documents);
         let (counted, more) = lenient(bases);
         problems.extend(more);

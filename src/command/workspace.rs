@@ -213,7 +213,7 @@ impl Workspace {
         Ok(found)
     }
 
-    /// The rules of this run and of the project, if there is a correlation among them.
+    /// The rules of this run and of the project, if there is a correlation or a filter among them.
     fn read_rules(&self) -> Rules {
         let project = self.detections().map(|folder| files::specs_below(&folder)).unwrap_or_default();
         let run = self.run.borrow();
@@ -224,8 +224,8 @@ impl Workspace {
         }
         let sources = paths.into_iter().filter_map(|(shown, path)| Some(Source::new(shown, std::fs::read_to_string(path).ok()?)));
         let sources: Vec<Source> = sources.filter(|source| source.text.len() <= MAX_BYTES).collect();
-        let correlates = sources.iter().any(|source| source.text.contains("correlation"));
-        if correlates { rules(&sources) } else { Rules::default() }
+        let concerns = |text: &str| text.contains("correlation") || text.lines().any(|line| line.starts_with("filter:"));
+        if sources.iter().any(|source| concerns(&source.text)) { rules(&sources) } else { Rules::default() }
     }
 
     /// The project's folder of specs.

@@ -1,15 +1,16 @@
 //! A Sigma correlation and the rules that it names → the selections of those rules and an `aggregate` block over them, so
 //! that everything that follows is the same as for a spec that is written so.
 
-use super::{List, Lowering, MAX_COMBINATIONS, Surroundings, combinations, exclusions, fill_lists, parameters, resolve_log_source};
+use super::filter::{self, Filters};
+use super::{List, Lowering, MAX_COMBINATIONS, combinations, exclusions, fill_lists, parameters, resolve_log_source};
 use crate::condition;
 use crate::detection::{Formula, Quantity, Selection};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0104, E0110, E0111, E0112, E0113, E0114, E0307, did_you_mean};
 use crate::expression::Relational;
 use crate::expression::parse::{Written, WrittenKind};
 use crate::letter_case::identifier;
-use crate::rules::{Found, Rules};
-use crate::source::{Source, Span, Spanned};
+use crate::rules::Found;
+use crate::source::{Span, Spanned};
 use crate::spec::{
     AggregateBlock, AliasBlock, Body, CorrelationBlock, CorrelationCondition, CorrelationKind, ItemBlock, ListBlock, Spec, WindowBlock,
 };
@@ -36,14 +37,12 @@ struct Base {
 
 /// The correlation as a spec with an aggregate, and the events that it counts.
 pub(super) fn resolve(
-    source: &Source,
     spec: &Spec,
     block: &CorrelationBlock,
-    rules: &Rules,
-    surroundings: &dyn Surroundings,
+    filters: &Filters<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<(Spec, Events)> {
-    let mut resolver = Resolver { source, block, rules, surroundings, diagnostics };
+    let mut resolver = Resolver { block, filters, diagnostics };
     let mut bases = resolver.bases()?;
     resolver.one_log_source(&bases)?;
     let events = resolver.events(&mut bases)?;
@@ -56,10 +55,8 @@ pub(super) fn resolve(
 type Measured = (Vec<(Spanned<String>, Written)>, Written);
 
 struct Resolver<'a, 'd> {
-    source: &'a Source,
     block: &'a CorrelationBlock,
-    rules: &'a Rules,
-    surroundings: &'a dyn Surroundings,
+    filters: &'a Filters<'a>,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -95,20 +92,10 @@ impl Resolver<'_, '_> {
     }
 
     fn base(&mut self, reference: &Spanned<String>) -> Option<Base> {
-        let other_files = self.surroundings.rules();
-        let found = match (self.rules.find(&reference.value), other_files) {
-            (Found::Nothing, Some(others)) => others.find(&reference.value),
-            (found, _) => found,
-        };
         let (name, span) = (&reference.value, reference.span);
-        let rule = match found {
+        let rule = match self.filters.find(name) {
             Found::One(rule) => rule,
-            Found::Nothing => {
-                let known = self.rules.names().chain(other_files.iter().flat_map(|others| others.names()));
-                let help =
-                    did_you_mean(name, known).unwrap_or_else(|| "name a rule of this file or project by its `id` or `name`".to_owned());
-                return self.fail(Diagnostic::error(E0111, span, format!("there is no rule `{name}`")).help(help));
-            }
+            Found::Nothing => return self.fail(self.filters.unknown(reference)),
             Found::Several(paths) => {
                 let message = format!("several rules are called `{name}`: in {}", paths.join(", "));
                 return self.fail(Diagnostic::error(E0112, span, message).help("give each an `id` or a `name` of its own"));
@@ -117,9 +104,10 @@ impl Resolver<'_, '_> {
         let reason = match &rule.spec {
             None => "it has errors",
             Some(spec) if spec.correlation.is_some() => "correlations of correlations are not supported yet",
+            Some(spec) if spec.filter.is_some() => "it is a filter",
             Some(spec) if spec.aggregate.is_some() => "it counts events itself",
             Some(spec) => {
-                let spec = if rule.path == self.source.path { Arc::clone(spec) } else { Arc::new(moved(spec, span)) };
+                let spec = if rule.path == self.filters.path { Arc::clone(spec) } else { Arc::new(moved(spec, span)) };
                 let written = spec.metadata.name.as_deref().unwrap_or(&spec.metadata.title.value);
                 let name = Some(identifier(written)).filter(|name| !name.is_empty()).unwrap_or_else(|| "rule".to_owned());
                 return Some(Base { reference: reference.clone(), names: rule.names.clone(), name, spec, formula: Formula::Everything });
@@ -169,15 +157,16 @@ impl Resolver<'_, '_> {
     /// The selections that a rule uses and its condition, with what the site excludes from it.
     fn lowered(&mut self, base: &Base) -> Option<Events> {
         let (spec, mut found) = (&*base.spec, Diagnostics::new());
-        let log_source = resolve_log_source(spec, self.surroundings, &mut found);
-        let lists: Vec<List> = fill_lists(spec, self.surroundings, &mut found);
-        let parameters = parameters(spec, self.surroundings);
+        let log_source = resolve_log_source(spec, self.filters.surroundings, &mut found);
+        let lists: Vec<List> = fill_lists(spec, self.filters.surroundings, &mut found);
+        let parameters = parameters(spec, self.filters.surroundings);
         let mut lowering =
             Lowering { spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics: &mut found };
         let selections = lowering.selections();
         let formula = lowering.formula(&selections);
-        let excluded = exclusions(&mut lowering, self.surroundings);
-        let (Some(mut selections), Some(mut formula), false) = (selections, formula, found.has_errors()) else {
+        let filtered = filter::apply(&mut lowering, self.filters, selections, formula);
+        let excluded = exclusions(&mut lowering, self.filters.surroundings);
+        let (Some(Events { mut selections, mut formula }), false) = (filtered, found.has_errors()) else {
             let message = format!("the rule `{}` has errors", base.reference.value);
             return self.fail(Diagnostic::error(E0112, base.reference.span, message).help("they are reported where it stands"));
         };
@@ -433,7 +422,7 @@ fn name_after(base: &Base, own: &mut Events) {
     own.formula = own.formula.without_patterns();
 }
 
-fn free(name: String, selections: &[Selection]) -> String {
+pub(super) fn free(name: String, selections: &[Selection]) -> String {
     let taken = |name: &String| selections.iter().any(|selection| selection.name == *name);
     let mut names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}_{number}")));
     names.find(|name| !taken(name)).unwrap_or(name)
@@ -489,7 +478,7 @@ fn at_least(count: usize, parts: &[Written], span: Span) -> Written {
 }
 
 /// A spec of another file with all places at the reference to it.
-fn moved(spec: &Spec, span: Span) -> Spec {
+pub(super) fn moved(spec: &Spec, span: Span) -> Spec {
     let mut spec = spec.clone();
     spec.span = span;
     spec.log_source.span = span;

@@ -1,8 +1,8 @@
 //! A YAML document → [`Spec`]: the top level, metadata, and the small blocks.
 
-use super::{CorrelationBlock, DetectionBlock, ListBlock, Spec, aggregate, correlation, detection, tests};
+use super::{CorrelationBlock, DetectionBlock, FilterBlock, ListBlock, Spec, aggregate, correlation, detection, tests};
 use crate::detection::{Alert, Entity, EquivalentMutant, Metadata, TargetSettings, Throttle};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0110, E0212, W0207, closest, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0212, W0207, closest, did_you_mean};
 use crate::letter_case::fold;
 use crate::logsource::LogSourceReference;
 use crate::reader::Reader;
@@ -40,6 +40,7 @@ pub const KNOWN_KEYS: &[&str] = &[
     "aggregate",
     "correlation",
     "generate",
+    "filter",
     "schedule",
     "alert",
     "targets",
@@ -55,10 +56,6 @@ pub fn read(source: &Source, document: &Node<'_>, diagnostics: &mut Diagnostics)
         return reader.fail(Diagnostic::error(E0007, document.span, "there is nothing in this document"));
     }
     let entries = reader.entries(document, "the spec")?;
-    if let Some(entry) = entries.iter().find(|entry| entry.key.value == "filter") {
-        let error = Diagnostic::error(E0110, entry.key.span, "`filter` documents are not supported yet");
-        return reader.fail(error.help("a site file leaves out events of a spec"));
-    }
     let span = entries.first().map_or(document.span, |entry| entry.key.span);
     let is_correlation = entries.iter().any(|entry| entry.key.value == "correlation");
     if is_correlation {
@@ -101,6 +98,7 @@ struct Draft {
     lists: Vec<(Spanned<String>, ListBlock)>,
     aggregate: Option<super::AggregateBlock>,
     correlation: Option<super::CorrelationBlock>,
+    filter: Option<FilterBlock>,
     generate: bool,
     schedule: Option<super::ScheduleBlock>,
     alert: Alert,
@@ -150,6 +148,10 @@ impl Draft {
             "lists" => self.lists = lists(reader, node),
             "aggregate" => self.aggregate = aggregate::read(reader, entry),
             "correlation" => self.correlation = correlation::read(reader, entry),
+            "filter" => {
+                self.has_detection = true;
+                (self.filter, self.detection) = filter(reader, entry).unzip();
+            }
             "generate" => self.generate = self.generates(reader, entry),
             "schedule" => self.schedule = aggregate::schedule(reader, entry),
             "alert" => self.alert = alert(reader, node).unwrap_or_default(),
@@ -206,6 +208,7 @@ impl Draft {
             lists: self.lists,
             aggregate: self.aggregate,
             correlation,
+            filter: self.filter,
             schedule: self.schedule,
             alert: self.alert,
             targets: self.targets,
@@ -213,6 +216,18 @@ impl Draft {
             mutants: self.mutants,
         })
     }
+}
+
+/// The selections and the condition of a filter read like those of a rule.
+fn filter(reader: &mut Reader<'_, '_>, entry: &Entry<'_>) -> Option<(FilterBlock, DetectionBlock)> {
+    let entries = reader.entries(&entry.value, "filter")?;
+    let (rules, rest): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) = entries.into_iter().partition(|entry| entry.key.value == "rules");
+    let Some(rules) = rules.first() else { return reader.missing(entry.key.span, "filter", "rules") };
+    let any = rules.value.text() == Some("any") || matches!(&rules.value.kind, Kind::List(items) if items.is_empty());
+    let rules = if any { None } else { Some(reader.text_or_texts(&rules.value, "rules")) };
+    let rest = Node { kind: Kind::Map(rest.into_iter().cloned().collect()), span: entry.value.span };
+    let detection = detection::read(reader, &Entry { key: entry.key.clone(), value: rest })?;
+    Some((FilterBlock { span: entry.key.span, rules }, detection))
 }
 
 fn uuid(reader: &mut Reader<'_, '_>, text: &Spanned<String>) -> Option<String> {
