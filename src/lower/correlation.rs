@@ -2,7 +2,7 @@
 //! that everything that follows is the same as for a spec that is written so.
 
 use super::filter::{self, Filters};
-use super::{List, Lowering, MAX_COMBINATIONS, combinations, exclusions, fill_lists, parameters, resolve_log_source};
+use super::{List, Lowering, MAX_COMBINATIONS, column_name, combinations, exclusions, fill_lists, parameters, resolve_log_source};
 use crate::condition;
 use crate::detection::{Formula, Quantity, Selection};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0104, E0110, E0111, E0112, E0113, E0114, E0307, did_you_mean};
@@ -82,13 +82,23 @@ impl Resolver<'_, '_> {
                 None => good = false,
             }
         }
-        for index in 0..bases.len() {
-            let same = bases[..index].iter().filter(|other| other.name == bases[index].name).count();
-            if same > 0 {
-                bases[index].name = format!("{}_{}", bases[index].name, index + 1);
-            }
+        let mut taken: Vec<String> = Vec::new();
+        for base in &mut bases {
+            base.name = self.column(&base.name, &taken);
+            taken.push(base.name.clone());
         }
         good.then_some(bases)
+    }
+
+    /// A name for a measure that no other column has.
+    fn column(&self, name: &str, taken: &[String]) -> String {
+        let keys: Vec<String> = self.block.group_by.iter().map(|key| column_name(&key.value)).collect();
+        let is_taken = |name: &String| {
+            let mut others = keys.iter().chain(taken).map(String::as_str).chain(["window_start", "window_end"]);
+            others.any(|other| other.eq_ignore_ascii_case(name))
+        };
+        let mut names = std::iter::once(name.to_owned()).chain((2..).map(|number| format!("{name}_{number}")));
+        names.find(|name| !is_taken(name)).unwrap_or_else(|| name.to_owned())
     }
 
     fn base(&mut self, reference: &Spanned<String>) -> Option<Base> {
@@ -236,7 +246,7 @@ impl Resolver<'_, '_> {
             }
         }
         arguments.extend(rank.map(|rank| Written { kind: WrittenKind::Number(rank.value), span: rank.span }));
-        let name = Spanned::new(kind.name().to_owned(), self.block.span);
+        let name = Spanned::new(self.column(kind.name(), &[]), self.block.span);
         let condition = compare(*relational, &name.value, *number, *span);
         let call = WrittenKind::Call(Spanned::new(function.to_owned(), *span), arguments, None);
         Some((vec![(name, Written { kind: call, span: *span })], condition))
@@ -288,7 +298,7 @@ impl Resolver<'_, '_> {
         };
         let steps = bases.iter().map(|base| expression(&base.formula, &events.selections, base.reference.span)).collect();
         let call = WrittenKind::Call(Spanned::new("ordered".to_owned(), self.block.span), steps, None);
-        let name = Spanned::new(self.block.kind.name().to_owned(), self.block.span);
+        let name = Spanned::new(self.column(self.block.kind.name(), &[]), self.block.span);
         let condition = compare(Relational::GreaterOrEqual, &name.value, bases.len() as f64, seen);
         Some((vec![(name, Written { kind: call, span: self.block.span })], condition))
     }
