@@ -36,7 +36,8 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
     for path in workspace.specs(input)? {
         let (source, documents, bases) = workspace.understand(&path).split();
         if documents.is_empty() && !arguments.quiet {
-            files::print_error(&format!("note: {} is counted by a correlation and has no query of its own\n", source.path));
+            let what = "rules that a correlation counts, and filters, have no query of their own";
+            files::print_error(&format!("note: nothing is made of {}: {what}\n", source.path));
         }
         let (_, mut problems) = lenient(bases);
         for (name, document) in named(documents, &output_name(arguments, &path)) {
