@@ -10,6 +10,7 @@ use cognate::report::Format;
 use cognate::source::Source;
 use cognate::target::{Options, Range, Target};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// One day, for hunts.
 const HUNT: i64 = 86_400_000;
@@ -34,26 +35,33 @@ pub fn check_problems(source: &Source, problems: Diagnostics) {
     }
 }
 
-/// Reads a spec: without a detection there is an error.
-pub fn understood(world: &World, source: &Source) -> Option<Detection> {
-    let (detection, mut problems) = world.understand(source);
-    assert!(detection.is_some() || problems.has_errors(), "neither a detection nor an error");
-    if let Some(detection) = &detection {
-        frontend::check_tests(detection, &mut problems);
+/// Reads a file: a document without a detection has an error, and no two have one name.
+pub fn understood(world: &World, source: &Source) -> Vec<Detection> {
+    let (mut detections, mut problems, mut names) = (Vec::new(), Diagnostics::new(), BTreeSet::new());
+    for mut document in world.documents(source) {
+        assert!(document.is_base || document.detection.is_some() || document.diagnostics.has_errors(), "neither a detection nor an error");
+        assert!(names.insert(document.name), "two documents with one name");
+        if let Some(detection) = &document.detection {
+            frontend::check_tests(detection, &mut document.diagnostics);
+        }
+        detections.extend(document.detection);
+        problems.extend(document.diagnostics);
     }
     check_problems(source, problems);
-    detection
+    detections
 }
 
-/// Compiles a spec for every target, on schedule and as a hunt.
+/// Compiles the specs of a file for every target, on schedule and as a hunt.
 pub fn check_compiles(world: &World, source: &Source) {
-    let Some(detection) = understood(world, source) else { return };
-    let (again, _) = world.understand(source);
-    let again = again.expect("what was understood once is understood again");
-    for range in [Range::Scheduled, Range::Hunt(HUNT)] {
-        let options = Options { comments: range == Range::Scheduled, range, limit: world.limit() };
-        let outcomes = Target::ALL.map(|target| (target, check_target(world, source, [&detection, &again], target, &options)));
-        drop(explain("input.yml", &detection, &Indicators::default(), &outcomes));
+    let detections = understood(world, source);
+    let again = understood(world, source);
+    assert_eq!(detections.len(), again.len(), "what was understood once is understood again");
+    for (detection, again) in detections.iter().zip(&again) {
+        for range in [Range::Scheduled, Range::Hunt(HUNT)] {
+            let options = Options { comments: range == Range::Scheduled, range, limit: world.limit() };
+            let outcomes = Target::ALL.map(|target| (target, check_target(world, source, [detection, again], target, &options)));
+            drop(explain("input.yml", detection, &Indicators::default(), &outcomes));
+        }
     }
 }
 
@@ -71,7 +79,7 @@ fn check_target(world: &World, source: &Source, detections: [&Detection; 2], tar
         }
     }
     match (target, artefact(&outcome)) {
-        (Target::Sigma, Some(text)) => check_sigma(world, detections[0], text),
+        (Target::Sigma, Some(text)) => check_sigma(world, text),
         (Target::Aql | Target::Spl | Target::Kql, Some(text)) => check_conditions(text),
         (_, None) => {}
     }
@@ -94,14 +102,13 @@ fn check_conditions(query: &str) {
     }
 }
 
-/// Another reader of YAML takes a Sigma document, and a single rule is a spec.
-fn check_sigma(world: &World, detection: &Detection, text: &str) {
+/// Another reader of YAML takes a Sigma document, and we read it again.
+fn check_sigma(world: &World, text: &str) {
     for document in serde_yaml::Deserializer::from_str(text) {
         let document = serde_yaml::Value::deserialize(document);
         assert!(document.is_ok(), "{document:?}\n{text}");
     }
-    if detection.aggregate.is_none() {
-        let (again, problems) = world.understand(&Source::new("rule.yml", text));
-        assert!(again.is_some(), "{problems:?}\n{text}");
+    for document in world.documents(&Source::new("rule.yml", text)) {
+        assert!(!document.is_lost(), "{:?}\n{text}", document.diagnostics);
     }
 }

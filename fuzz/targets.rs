@@ -90,9 +90,9 @@ pub fn condition(bytes: &[u8]) {
         checks::check_problem(&raw, &problem);
     }
     let world = World::shared();
-    let Some(detection) = understood(world, &with_condition(&raw.text)) else { return };
+    let Some(detection) = understood(world, &with_condition(&raw.text)).pop() else { return };
     let text = formula_text(&detection.formula, &detection.selections);
-    let again = understood(world, &with_condition(&text)).unwrap_or_else(|| panic!("`{text}` is no condition"));
+    let again = understood(world, &with_condition(&text)).pop().unwrap_or_else(|| panic!("`{text}` is no condition"));
     assert_eq!(detection.formula, again.formula, "{text}");
     check_compiles(world, &with_condition(&raw.text));
 }
@@ -123,7 +123,7 @@ pub fn expression(bytes: &[u8]) {
     let world = World::shared();
     let source = with_expressions(&raw.text);
     check_compiles(world, &source);
-    if let Some(detection) = understood(world, &source) {
+    for detection in understood(world, &source) {
         evaluation::check_evaluation(&detection, evaluation::SAMPLE_EVENTS);
     }
 }
@@ -160,7 +160,7 @@ const EVENTS: &str = "\n=== events\n";
 pub fn evaluator(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (spec, events) = text.split_once(EVENTS).unwrap_or((&text, ""));
-    if let Some(detection) = understood(World::shared(), &Source::new("input.yml", spec)) {
+    for detection in understood(World::shared(), &Source::new("input.yml", spec)) {
         evaluation::check_evaluation(&detection, events);
         evaluation::check_tests(&detection);
     }

@@ -3,7 +3,7 @@
 
 use cognate::detection::Detection;
 use cognate::diagnostic::Diagnostics;
-use cognate::frontend::{list_values, understand};
+use cognate::frontend::{Document, list_values, understand, understand_spec};
 use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
 use cognate::site::Site;
@@ -65,9 +65,14 @@ impl World {
         World { log_sources: log_sources(), site: Some(site) }
     }
 
-    /// Reads a spec.
-    pub fn understand(&self, source: &Source) -> (Option<Detection>, Diagnostics) {
+    /// Reads a file.
+    pub fn documents(&self, source: &Source) -> Vec<Document> {
         understand(source, self)
+    }
+
+    /// Reads a file that holds one spec.
+    pub fn understand(&self, source: &Source) -> (Option<Detection>, Diagnostics) {
+        understand_spec(source, self)
     }
 
     /// The log sources that have a description.

@@ -52,7 +52,7 @@ impl Detection {
         let Some(aggregate) = &self.aggregate else { return };
         aggregate.group_by.iter().for_each(|key| see(&key.field));
         for measure in &aggregate.measures {
-            measure.function.argument().into_iter().chain(&measure.filter).for_each(|expression| expression.fields(see));
+            measure.expressions().for_each(|expression| expression.fields(see));
         }
     }
 }
@@ -202,6 +202,64 @@ pub enum Formula {
         /// The selections that it names.
         selections: Vec<usize>,
     },
+}
+
+impl Formula {
+    /// The selections that it uses, in order of their index.
+    pub fn selections(&self) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.collect(&mut found);
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn collect(&self, found: &mut Vec<usize>) {
+        match self {
+            Formula::Everything => {}
+            Formula::Selection(index) => found.push(*index),
+            Formula::Not(inner) => inner.collect(found),
+            Formula::And(parts) | Formula::Or(parts) => parts.iter().for_each(|part| part.collect(found)),
+            Formula::Quantified { selections, .. } => found.extend(selections),
+        }
+    }
+
+    /// The same formula over other indexes.
+    pub fn over(&self, place: &impl Fn(usize) -> usize) -> Formula {
+        let list = |parts: &[Formula]| parts.iter().map(|part| part.over(place)).collect();
+        match self {
+            Formula::Everything => Formula::Everything,
+            Formula::Selection(index) => Formula::Selection(place(*index)),
+            Formula::Not(inner) => Formula::Not(Box::new(inner.over(place))),
+            Formula::And(parts) => Formula::And(list(parts)),
+            Formula::Or(parts) => Formula::Or(list(parts)),
+            Formula::Quantified { count, pattern, selections } => {
+                let selections = selections.iter().map(|index| place(*index)).collect();
+                Formula::Quantified { count: *count, pattern: pattern.clone(), selections }
+            }
+        }
+    }
+
+    /// The same formula with `all of` and `1 of` written out: patterns mean nothing when selections get other names.
+    pub fn without_patterns(&self) -> Formula {
+        let list = |parts: &[Formula]| parts.iter().map(Formula::without_patterns).collect();
+        match self {
+            Formula::Everything => Formula::Everything,
+            Formula::Selection(index) => Formula::Selection(*index),
+            Formula::Not(inner) => Formula::Not(Box::new(inner.without_patterns())),
+            Formula::And(parts) => Formula::And(list(parts)),
+            Formula::Or(parts) => Formula::Or(list(parts)),
+            Formula::Quantified { selections, .. } if selections.len() == 1 => Formula::Selection(selections[0]),
+            Formula::Quantified { count, pattern, selections } => {
+                let parts = || selections.iter().map(|index| Formula::Selection(*index)).collect();
+                match count {
+                    Quantity::All => Formula::And(parts()),
+                    Quantity::AtLeast(1) => Formula::Or(parts()),
+                    Quantity::AtLeast(_) => Formula::Quantified { count: *count, pattern: pattern.clone(), selections: selections.clone() },
+                }
+            }
+        }
+    }
 }
 
 /// How many of a pattern's selections must hold.
@@ -652,13 +710,26 @@ pub enum MeasureFunction {
     Values(Expression),
     /// `percentile(x, p)`: nearest rank, 0 < p <= 100; missing of nothing.
     Percentile(Expression, f64),
+    /// `ordered(a, b, c)`: how many of these, from the first on, are seen one after the other; Boolean expressions over
+    /// selections and fields.
+    Ordered(Vec<Expression>),
+}
+
+/// The most steps of `ordered`.
+pub const MAX_STEPS: usize = 64;
+
+impl Measure {
+    /// All expressions over events: arguments, and the filter.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.function.argument().into_iter().chain(self.function.steps()).chain(&self.filter)
+    }
 }
 
 impl MeasureFunction {
     /// The argument, if it has one.
     pub fn argument(&self) -> Option<&Expression> {
         match self {
-            MeasureFunction::Count => None,
+            MeasureFunction::Count | MeasureFunction::Ordered(_) => None,
             MeasureFunction::Distinct(x)
             | MeasureFunction::Sum(x)
             | MeasureFunction::Average(x)
@@ -669,9 +740,25 @@ impl MeasureFunction {
         }
     }
 
+    /// The steps of `ordered`.
+    pub fn steps(&self) -> &[Expression] {
+        match self {
+            MeasureFunction::Ordered(steps) => steps,
+            MeasureFunction::Count
+            | MeasureFunction::Distinct(_)
+            | MeasureFunction::Sum(_)
+            | MeasureFunction::Average(_)
+            | MeasureFunction::Minimum(_)
+            | MeasureFunction::Maximum(_)
+            | MeasureFunction::Values(_)
+            | MeasureFunction::Percentile(..) => &[],
+        }
+    }
+
     /// The name that the author writes.
     pub fn name(&self) -> &'static str {
         match self {
+            MeasureFunction::Ordered(_) => "ordered",
             MeasureFunction::Count => "count",
             MeasureFunction::Distinct(_) => "distinct",
             MeasureFunction::Sum(_) => "sum",

@@ -114,6 +114,22 @@ impl Diagnostics {
         self.list.extend(other.list);
     }
 
+    /// The same with errors as warnings.
+    pub fn without_errors(mut self) -> Diagnostics {
+        for problem in self.list.iter_mut().filter(|problem| problem.severity == Severity::Error) {
+            problem.severity = Severity::Warning;
+        }
+        self
+    }
+
+    /// Takes out those at a place inside of a span.
+    pub fn take_inside(&mut self, span: Span) -> Diagnostics {
+        let inside = |problem: &Diagnostic| span.start <= problem.span.start && problem.span.start < span.end;
+        let (taken, rest) = std::mem::take(&mut self.list).into_iter().partition(inside);
+        self.list = rest;
+        Diagnostics { list: taken }
+    }
+
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.severity == Severity::Error)
@@ -188,6 +204,10 @@ codes! {
     E0108 "bad duration"
     E0109 "bad tag"
     E0110 "document kind that is not supported"
+    E0111 "unknown rule"
+    E0112 "rule that a correlation cannot count"
+    E0113 "correlation over several log sources"
+    E0114 "alias of different fields"
     E0201 "unknown field of the log source"
     E0202 "unknown list"
     E0203 "unknown parameter or name"
@@ -241,6 +261,7 @@ codes! {
     W0205 "regular expression outside of what all engines share"
     W0206 "value that this field can never have"
     W0207 "key without effect"
+    W0208 "filter that keeps what it selects"
     W0301 "spec without a firing and a silent test"
     W0302 "equivalent mutant that is none"
     W0401 "acceptance that is not needed"

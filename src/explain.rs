@@ -140,6 +140,7 @@ fn measures(text: &mut String, detection: &Detection, aggregate: &Aggregate) {
             MeasureFunction::Maximum(_) => "largest value",
             MeasureFunction::Values(_) => "list of different values",
             MeasureFunction::Percentile(..) => "percentile",
+            MeasureFunction::Ordered(_) => "steps seen in order",
         };
         let _ = writeln!(text, "  {}: {what}{filter}", measure.name);
     }

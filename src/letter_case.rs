@@ -34,6 +34,13 @@ pub fn has_case_beyond_ascii(text: &str) -> bool {
     text.chars().any(|character| !character.is_ascii() && has_case(character))
 }
 
+/// Lower case ASCII letters and digits, everything else as a single `_`.
+pub fn identifier(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let parts: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    parts.join("_")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

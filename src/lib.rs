@@ -1,6 +1,8 @@
 //! Cognate compiles one platform-neutral detection spec into queries for IBM QRadar (AQL), Splunk (SPL), Microsoft
 //! Sentinel and Defender (KQL) and Sigma, and says for each of them how far it means the same.
 //!
+//! A file holds documents ([`documents`]); a correlation or a filter among them refers to others ([`rules`]). For each:
+//!
 //! ```text
 //!  detections/*.yml ─yaml─▶ tree ─spec─▶ Spec ─lower─▶ Detection ─┬─target: approximate → render, templates/*─▶ out/<target>/…
 //!     (text, places)              (as written)       (as meant)   ├─evaluate × test events─▶ pass / fail
@@ -16,6 +18,7 @@ pub mod command;
 pub mod condition;
 pub mod detection;
 pub mod diagnostic;
+pub mod documents;
 pub mod evaluate;
 pub mod explain;
 pub mod expression;
@@ -29,6 +32,7 @@ pub mod pages;
 pub mod place;
 pub mod reader;
 pub mod report;
+pub mod rules;
 pub mod schema;
 pub mod site;
 pub mod source;

@@ -3,8 +3,10 @@
 
 mod aggregate;
 mod checks;
+mod correlation;
 mod encode;
 mod events;
+mod filter;
 mod item;
 pub mod pattern;
 
@@ -13,9 +15,12 @@ use crate::detection::{Aggregate, Column, Condition, Detection, Exclusion, Formu
 use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0212, E0215, E0306, E0308, W0203, did_you_mean};
 use crate::expression::ExpressionKind;
 use crate::logsource::{LogSource, LogSourceId, LogSources};
+use crate::rules::Rules;
 use crate::source::{Source, Span, Spanned};
 use crate::spec::{Body, ListBlock, Spec, WindowBlock};
 use crate::yaml::{Number, Value};
+use correlation::Events;
+use filter::Filters;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -48,6 +53,11 @@ pub trait Surroundings {
         Err("there are no files of events here".to_owned())
     }
 
+    /// The rules of all files, for correlations that name rules of other files than their own.
+    fn rules(&self) -> Option<&Rules> {
+        None
+    }
+
     /// A site's value of a parameter.
     fn parameter(&self, _: &Spec, _name: &str) -> Option<Number> {
         None
@@ -75,14 +85,52 @@ impl Surroundings for LogSources {
     }
 }
 
-/// Lowers a spec.
-pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) -> Option<Detection> {
-    let log_source = resolve_log_source(&spec, surroundings, diagnostics);
-    let lists = fill_lists(&spec, surroundings, diagnostics);
-    let parameters = parameters(&spec, surroundings);
-    let mut lowering = Lowering { spec: &spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics };
-    let selections = lowering.selections();
-    let formula = lowering.formula(&selections);
+/// Lowers a spec; `rules` are those of its own file.
+pub fn lower(
+    source: &Source,
+    spec: &Spec,
+    rules: &Rules,
+    surroundings: &dyn Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> Option<Detection> {
+    let filters = Filters { path: &source.path, rules, surroundings };
+    let Some(block) = &spec.correlation else { return lower_rule(source, spec, None, &filters, diagnostics) };
+    let (spec, events) = correlation::resolve(spec, block, &filters, diagnostics)?;
+    lower_rule(source, &spec, Some(events), &filters, diagnostics)
+}
+
+/// Reports what is wrong in a filter, which is no detection of its own.
+pub fn check_filter(source: &Source, spec: &Spec, rules: &Rules, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) {
+    filter::check(&Filters { path: &source.path, rules, surroundings }, spec, diagnostics);
+}
+
+/// Lowers a spec with its own selections, or with those of other rules.
+fn lower_rule(
+    source: &Source,
+    spec: &Spec,
+    events: Option<Events>,
+    filters: &Filters<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Detection> {
+    let surroundings = filters.surroundings;
+    let log_source = resolve_log_source(spec, surroundings, diagnostics);
+    let lists = fill_lists(spec, surroundings, diagnostics);
+    let parameters = parameters(spec, surroundings);
+    let mut lowering = Lowering { spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics };
+    let (selections, formula) = match events {
+        Some(Events { selections, formula }) => {
+            let formula = lowering.small_enough(formula, &selections);
+            (Some(selections), formula)
+        }
+        None => {
+            let selections = lowering.selections();
+            let formula = lowering.formula(&selections);
+            match filter::apply(&mut lowering, filters, selections, formula) {
+                Some(Events { selections, formula }) => (Some(selections), Some(formula)),
+                None => (None, None),
+            }
+        }
+    };
     let exclusions = exclusions(&mut lowering, surroundings);
     let columns = lowering.columns();
     let schedule = lowering.schedule();
@@ -125,7 +173,7 @@ pub fn lower(source: &Source, spec: Spec, surroundings: &dyn Surroundings, diagn
         tests,
         equivalent_mutants: spec.mutants.clone(),
     };
-    checks::check(source, &spec, &detection, diagnostics);
+    checks::check(source, spec, &detection, diagnostics);
     (!diagnostics.has_errors()).then_some(detection)
 }
 
@@ -440,8 +488,8 @@ fn tests(condition: &Condition) -> usize {
 fn measured_tests(aggregate: &Aggregate, selections: &[Selection]) -> usize {
     let sizes: Vec<usize> = selections.iter().map(|selection| tests(&selection.condition)).collect();
     let mut sum = 0usize;
-    for filter in aggregate.measures.iter().filter_map(|measure| measure.filter.as_ref()) {
-        filter.visit(&mut |part| {
+    for expression in aggregate.measures.iter().flat_map(|measure| measure.expressions()) {
+        expression.visit(&mut |part| {
             if let ExpressionKind::Selection(index) = part.kind {
                 sum = sum.saturating_add(sizes[index]);
             }

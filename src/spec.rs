@@ -2,6 +2,7 @@
 //! [`crate::lower`] gives it its meaning. Every Sigma detection rule is a valid spec.
 
 mod aggregate;
+mod correlation;
 mod detection;
 mod read;
 mod tests;
@@ -12,6 +13,7 @@ pub use tests::{EventBlock, EventSeries, ForEach, MAX_EVENTS, TestBlock};
 
 use crate::condition;
 use crate::detection::{Alert, EquivalentMutant, Metadata, Modifier, TargetSettings};
+use crate::expression::Relational;
 use crate::expression::parse::Written;
 use crate::logsource::LogSourceReference;
 use crate::source::{Span, Spanned};
@@ -36,6 +38,10 @@ pub struct Spec {
     pub lists: Vec<(Spanned<String>, ListBlock)>,
     /// `aggregate`
     pub aggregate: Option<AggregateBlock>,
+    /// `correlation`: then the log source, the selections and what is counted follow from the rules that it names.
+    pub correlation: Option<CorrelationBlock>,
+    /// `filter`: then it is no rule, but changes others.
+    pub filter: Option<FilterBlock>,
     /// `schedule`
     pub schedule: Option<ScheduleBlock>,
     /// `alert`
@@ -117,6 +123,79 @@ pub struct AggregateBlock {
     pub sort: Vec<(Spanned<String>, bool)>,
     /// Measures and derived columns whose expressions cannot be read: their names are known all the same.
     pub broken: Vec<Spanned<String>>,
+}
+
+/// The `correlation` block of a Sigma correlation rule.
+#[derive(Debug, Clone)]
+pub struct CorrelationBlock {
+    /// Place of its key.
+    pub span: Span,
+    /// `type`
+    pub kind: CorrelationKind,
+    /// Ids and names; at least one.
+    pub rules: Vec<Spanned<String>>,
+    /// Fields, and aliases of fields.
+    pub group_by: Vec<Spanned<String>>,
+    /// In milliseconds.
+    pub timespan: i64,
+    /// When there is an alert; only the temporal types can be without one.
+    pub condition: Option<CorrelationCondition>,
+    /// `aliases`
+    pub aliases: Vec<AliasBlock>,
+    /// Whether the rules have queries of their own.
+    pub generate: bool,
+}
+
+/// The `filter` block of a Sigma filter. Its selections and its condition are the `detection` of the document.
+#[derive(Debug, Clone)]
+pub struct FilterBlock {
+    /// Place of its key.
+    pub span: Span,
+    /// Ids and names; `None`: any rule of its log source.
+    pub rules: Option<Vec<Spanned<String>>>,
+}
+
+/// A name for a field that rules may call differently.
+#[derive(Debug, Clone)]
+pub struct AliasBlock {
+    /// The name.
+    pub name: Spanned<String>,
+    /// (rule, its field)
+    pub fields: Vec<(Spanned<String>, Spanned<String>)>,
+}
+
+/// The types of a correlation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are Sigma's own")]
+pub enum CorrelationKind {
+    EventCount,
+    ValueCount,
+    ValueSum,
+    ValueAverage,
+    ValuePercentile,
+    ValueMedian,
+    Temporal,
+    TemporalOrdered,
+}
+
+/// The condition of a correlation.
+#[derive(Debug, Clone)]
+pub enum CorrelationCondition {
+    /// `{ gte: 10, field: user, percentile: 95 }`
+    Limit {
+        /// The operator.
+        relational: Relational,
+        /// What it compares with.
+        number: f64,
+        /// Place of operator and number.
+        span: Span,
+        /// The field whose values are measured.
+        field: Option<Spanned<String>>,
+        /// pySigma's rank of a percentile.
+        percentile: Option<Spanned<f64>>,
+    },
+    /// `rule_a and not rule_b`: which rules are seen.
+    Rules(condition::Written),
 }
 
 /// The cases of a label.

@@ -335,7 +335,7 @@ impl<'a> Builder<'a, '_> {
 
     fn remember(&mut self, anchor: usize, node: Node<'a>) -> Node<'a> {
         if anchor != 0 {
-            let size = count(&node);
+            let size = size(&node);
             self.anchors.insert(anchor, (node.clone(), size));
         }
         node
@@ -425,11 +425,11 @@ fn height(node: &Node<'_>) -> usize {
     }
 }
 
-/// How much a node adds where an alias repeats it.
-fn count(node: &Node<'_>) -> usize {
+/// How much a node adds where it is repeated.
+pub fn size(node: &Node<'_>) -> usize {
     match &node.kind {
         Kind::Scalar { text, .. } => 1 + text.len() / BYTES_PER_NODE,
-        Kind::List(items) => 1 + items.iter().map(count).sum::<usize>(),
-        Kind::Map(entries) => entries.iter().fold(1, |size, e| size + 1 + e.key.value.len() / BYTES_PER_NODE + count(&e.value)),
+        Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Kind::Map(entries) => entries.iter().fold(1, |sum, e| sum + 1 + e.key.value.len() / BYTES_PER_NODE + size(&e.value)),
     }
 }

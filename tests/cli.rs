@@ -211,6 +211,39 @@ fn a_spec_that_becomes_bad_keeps_its_files_and_stops_nobody() {
 }
 
 #[test]
+fn several_specs_in_one_file_have_a_folder() {
+    let scratch = Scratch::project();
+    scratch.run(["build"]).code(0);
+    // the file gets a second spec
+    scratch.write("detections/jira/two.yml", format!("{}---\n{}", spec(2), spec(3)));
+    scratch.run(["build", "--check"]).code(1);
+    scratch.run(["build"]).code(0);
+    assert_eq!(scratch.names("out"), artefacts(&["jira/one", "jira/two/spec_2", "jira/two/spec_3"]));
+    scratch.run(["build", "--check"]).code(0);
+    // one of them becomes bad: its old file stays
+    scratch.write("detections/jira/two.yml", format!("{}---\n{}", broken(), spec(3).replace("Action 3", "Action 4")));
+    let said = scratch.run(["build"]).code(1).err_has("stale: out/kql/jira/two/spec_2.kql was not built again\n");
+    assert!(!said.err.contains("spec_3.kql") && said.out.contains("jira/two/spec_3  exact"), "{said:?}");
+    assert!(scratch.read("out/kql/jira/two/spec_3.kql").contains("Action 4"));
+    // nothing of the file can be read: all of its old files stay
+    scratch.write("detections/jira/two.yml", "title: [");
+    scratch.run(["build"]).code(1).err_has("spec_2.kql was not built again").err_has("spec_3.kql was not built again");
+    assert_eq!(scratch.names("out"), artefacts(&["jira/one", "jira/two/spec_2", "jira/two/spec_3"]));
+    // and only one is left
+    scratch.write("detections/jira/two.yml", spec(2));
+    scratch.run(["build"]).code(0);
+    assert_eq!(scratch.names("out"), artefacts(&["jira/one", "jira/two"]));
+}
+
+#[test]
+fn one_id_in_one_file_twice() {
+    let scratch = Scratch::new();
+    scratch.write("detections/two.yml", format!("{}---\n{}", spec(1), spec(1)));
+    scratch.run(["check"]).code(1).err_has("is also that of another document of this file");
+    scratch.run(["build"]).code(1).err_has("E0107");
+}
+
+#[test]
 fn check_prints_a_diff_and_writes_nothing() {
     let scratch = Scratch::project();
     let said = scratch.run(["build", "--check"]).code(1).err_has("out of date below out: 9 files; run `cognate build`");

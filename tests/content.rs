@@ -4,7 +4,7 @@ mod common;
 
 use cognate::detection::Detection;
 use cognate::diagnostic::{ALL_CODES, Diagnostic, Diagnostics, Severity};
-use cognate::frontend::{check_tests, list_values, understand};
+use cognate::frontend::{check_tests, list_values, understand, understand_spec};
 use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
 use cognate::mutate;
@@ -40,10 +40,10 @@ impl Project {
 
     fn detections(&self) -> Vec<(Source, Option<Detection>, Diagnostics)> {
         let understood = |source: Source| {
-            let (detection, diagnostics) = understand(&source, self);
-            (source, detection, diagnostics)
+            let documents = understand(&source, self).into_iter();
+            documents.map(|document| (source.clone(), document.detection, document.diagnostics)).collect::<Vec<_>>()
         };
-        files("detections", "yml").iter().map(|path| understood(source(path))).collect()
+        files("detections", "yml").iter().flat_map(|path| understood(source(path))).collect()
     }
 }
 
@@ -162,7 +162,7 @@ fn the_examples_of_the_documentation_work() {
     let project = Project::new();
     for path in files("docs/example", "yml") {
         let source = source(&path);
-        let (detection, diagnostics) = understand(&source, &project);
+        let (detection, diagnostics) = understand_spec(&source, &project);
         let errors: Vec<Diagnostic> = diagnostics.sorted().into_iter().filter(|problem| problem.severity == Severity::Error).collect();
         let detection = detection.unwrap_or_else(|| panic!("\n{}", shown(&source, errors)));
         assert!(testing::run(&detection).iter().all(testing::TestResult::passed), "{}", source.path);

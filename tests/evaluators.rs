@@ -15,7 +15,8 @@ fn detections() -> Vec<Detection> {
     let world = World::new();
     let folders = ["detections", "tests/semantics", "tests/specs/ok"];
     let specs: Vec<_> = folders.iter().flat_map(|folder| files(folder, "yml")).collect();
-    let detections: Vec<Detection> = specs.iter().filter_map(|path| world.understand(&source(path)).0).collect();
+    let documents = specs.iter().flat_map(|path| world.documents(&source(path)));
+    let detections: Vec<Detection> = documents.filter_map(|document| document.detection).collect();
     assert!(detections.len() > 180, "{} detections", detections.len());
     detections
 }

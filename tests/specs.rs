@@ -5,7 +5,7 @@ mod common;
 
 use cognate::build::{Acceptance, Outcome, build, place_at_title};
 use cognate::detection::Detection;
-use cognate::diagnostic::Diagnostic;
+use cognate::diagnostic::{Diagnostic, Diagnostics};
 use cognate::frontend::check_tests;
 use cognate::report;
 use cognate::target::{Options, Target};
@@ -30,15 +30,27 @@ fn specs_compile() {
     let mut broken = String::new();
     insta::glob!("specs/ok/*.yml", |path| {
         let source = source(path);
-        let (detection, diagnostics) = world.understand(&source);
-        let problems = diagnostics.sorted();
-        let text = report::text(&[(source, problems)], false);
-        let Some(detection) = detection else {
-            broken += &text;
+        let documents = world.documents(&source);
+        let (mut problems, mut text, several) = (Diagnostics::new(), String::new(), documents.len() > 1);
+        for document in documents {
+            let heading = match (several, document.is_base) {
+                (false, _) => String::new(),
+                (true, false) => format!("=== {}\n", document.name),
+                (true, true) => format!("=== {}, a base rule\n", document.name),
+            };
+            problems.extend(document.diagnostics);
+            if let Some(detection) = document.detection {
+                text += &format!("{heading}{}{}", outputs(&detection, &templates), if several { "\n\n" } else { "" });
+            }
+        }
+        let wrong = problems.has_errors();
+        let problems = report::text(&[(source, problems.sorted())], false);
+        if wrong {
+            broken += &problems;
             return;
-        };
-        let warnings = if text.is_empty() { text } else { format!("--- warnings\n{}\n", visible(&text)) };
-        snapshot(path, &format!("{warnings}{}", outputs(&detection, &templates)));
+        }
+        let warnings = if problems.is_empty() { problems } else { format!("--- warnings\n{}\n", visible(&problems)) };
+        snapshot(path, &format!("{warnings}{}", text.trim_end()));
     });
     assert!(broken.is_empty(), "\n{broken}");
 }
@@ -48,15 +60,17 @@ fn problems_are_reported_at_their_places() {
     let (world, templates) = (World::new(), templates());
     insta::glob!("specs/err/*.yml", |path| {
         let source = source(path);
-        let (detection, mut diagnostics) = world.understand(&source);
-        let wrong = diagnostics.has_errors();
-        assert!(detection.is_some() || wrong, "{}: without a detection there is an error", source.path);
-        let mut reports = Vec::new();
-        if let Some(detection) = detection.filter(|_| !wrong) {
-            if source.path.contains("W0301") {
-                check_tests(&detection, &mut diagnostics);
+        let (mut diagnostics, mut reports) = (Diagnostics::new(), Vec::new());
+        for document in world.documents(&source) {
+            let wrong = document.diagnostics.has_errors();
+            assert!(document.detection.is_some() || wrong || document.is_base, "{}: without a detection there is an error", source.path);
+            diagnostics.extend(document.diagnostics);
+            if let Some(detection) = document.detection.filter(|_| !wrong) {
+                if source.path.contains("W0301") {
+                    check_tests(&detection, &mut diagnostics);
+                }
+                reports.extend(Target::ALL.map(|target| (target.name(), problems(&detection, target, &templates))));
             }
-            reports = Target::ALL.map(|target| (target.name(), problems(&detection, target, &templates))).to_vec();
         }
         reports.insert(0, ("spec", diagnostics.sorted()));
         let mut text = String::new();

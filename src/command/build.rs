@@ -1,4 +1,5 @@
-//! `cognate build`: every spec × every target → `out/<target>/<path of the spec>.<extension>`, the manifest, and a table.
+//! `cognate build`: every spec × every target → `out/<target>/<path of the spec>.<extension>` (of several specs in one file:
+//! `<path>/<name>.<extension>`), the manifest, and a table.
 //!
 //! A bad spec never stops the rest: its old files stay and are named stale. Only files that an earlier build wrote
 //! (they stand in the manifest) are ever removed.
@@ -7,11 +8,12 @@ use super::manifest::{Entry, Manifest};
 use super::output::Output;
 use super::repeats::Repeats;
 use super::table;
-use super::workspace::{self, Workspace};
+use super::workspace::{self, Workspace, named};
 use super::{BuildArguments, Outcome, Problems, files};
 use crate::build::{Acceptance, Outcome as Built, build, place_at_title};
 use crate::detection::Detection;
-use crate::diagnostic::{Diagnostic, E0801, E0802};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0801, E0802};
+use crate::frontend::Document;
 use crate::source::{Source, Span};
 use crate::target::{Options, Target};
 use crate::template::Templates;
@@ -42,10 +44,14 @@ struct Results {
     repeats: Repeats,
     /// Path below `out/` of files that could not be built again.
     stale: BTreeSet<String>,
+    /// Files of specs, and targets for which something in them could not be built.
+    failed: BTreeSet<(String, &'static str)>,
     /// Specs that this run is about.
     specs: BTreeSet<String>,
     /// Name in `out/` → the spec that had it first.
     names: BTreeMap<String, String>,
+    /// How many specs the files hold.
+    documents: usize,
     detections: Vec<Detection>,
 }
 
@@ -58,8 +64,10 @@ impl Results {
             problems: Problems::new(),
             repeats: Repeats::default(),
             stale: BTreeSet::new(),
+            failed: BTreeSet::new(),
             specs: BTreeSet::new(),
             names: BTreeMap::new(),
+            documents: 0,
             detections: Vec::new(),
         }
     }
@@ -138,7 +146,7 @@ impl Context<'_> {
         let progress = progress(specs.len());
         let shown_at = Instant::now() + Duration::from_millis(500);
         for path in specs {
-            self.spec(path, results)?;
+            self.file(path, results)?;
             progress.inc(1);
             if progress.is_hidden() && Instant::now() > shown_at && std::io::stderr().is_terminal() {
                 progress.set_draw_target(ProgressDrawTarget::stderr());
@@ -146,43 +154,69 @@ impl Context<'_> {
         }
         progress.finish_and_clear();
         // a spec that is not understood may have any title
-        let all = self.workspace.is_everything(&self.arguments.paths) && results.detections.len() == specs.len();
+        let all = self.workspace.is_everything(&self.arguments.paths) && results.detections.len() == results.documents;
         if let Some((source, problems)) = self.workspace.check_site(&results.detections.iter().collect::<Vec<_>>(), all) {
             results.problems_of(source, problems);
         }
         Ok(())
     }
 
-    fn spec(&self, path: &Path, results: &mut Results) -> anyhow::Result<()> {
+    fn file(&self, path: &Path, results: &mut Results) -> anyhow::Result<()> {
         let understood = self.workspace.understand(path);
         if self.workspace.has_site() {
-            results.detections.extend(understood.detection.clone());
+            results.detections.extend(understood.detections().cloned());
         }
-        let (source, detection, diagnostics) = understood.strict();
-        let (shown, name) = (source.path.clone(), self.workspace.name_of(path, &self.paths));
-        results.specs.insert(shown.clone());
-        let mut problems = diagnostics.sorted();
+        results.documents += understood.documents.len();
+        let (source, documents, bases) = understood.split();
+        results.specs.insert(source.path.clone());
+        let mut problems = Diagnostics::new();
+        for document in bases {
+            let (detection, diagnostics) = document.strict();
+            problems.extend(diagnostics);
+            detection
+                .and_then(|detection| self.workspace.id_problem(&detection, path))
+                .into_iter()
+                .for_each(|problem| problems.push(problem));
+        }
+        for (name, document) in named(documents, &self.workspace.name_of(path, &self.paths)) {
+            let found = self.document((path, &source.path), name, document, results)?;
+            problems.extend(found);
+        }
+        results.problems_of(source, problems.sorted());
+        Ok(())
+    }
+
+    fn document(
+        &self,
+        (path, shown): (&Path, &str),
+        name: String,
+        document: Document,
+        results: &mut Results,
+    ) -> anyhow::Result<Diagnostics> {
+        let (detection, mut problems) = document.strict();
         if let Some(detection) = &detection {
-            problems.extend(self.workspace.id_problem(detection, path));
+            self.workspace.id_problem(detection, path).into_iter().for_each(|problem| problems.push(problem));
         }
-        let first = results.names.entry(name.clone()).or_insert_with(|| shown.clone()).clone();
+        let first = results.names.entry(name.clone()).or_insert_with(|| shown.to_owned()).clone();
         if first != shown {
             let message = format!("the output of {first} has the same path, `{name}`");
             let span = detection.as_ref().map(|detection| detection.metadata.title.span).unwrap_or_default();
             problems.push(Diagnostic::error(E0802, span, message).help("rename one of the two files"));
         }
-        match detection.filter(|_| !super::has_errors(&problems)) {
-            Some(detection) => self.targets(&detection, name, &shown, &mut problems, results)?,
+        match detection.filter(|_| !problems.has_errors()) {
+            Some(detection) => self.targets(&detection, name, shown, &mut problems, results)?,
             None => {
-                if first == shown {
-                    results.stale.extend(self.targets.iter().map(|target| artefact_path(*target, &name)));
+                for target in self.targets.iter().copied() {
+                    results.failed.insert((shown.to_owned(), target.name()));
+                    if first == shown {
+                        results.stale.insert(artefact_path(target, &name));
+                    }
                 }
                 let cells = self.targets.iter().map(|target| (*target, table::Cell::Failed)).collect();
                 results.rows.push(table::Row { spec: name, cells });
             }
         }
-        results.problems_of(source, problems);
-        Ok(())
+        Ok(problems)
     }
 
     fn targets(
@@ -190,7 +224,7 @@ impl Context<'_> {
         detection: &Detection,
         name: String,
         shown: &str,
-        problems: &mut Vec<Diagnostic>,
+        problems: &mut Diagnostics,
         results: &mut Results,
     ) -> anyhow::Result<()> {
         let options = Options { comments: !self.arguments.no_comments, limit: self.workspace.limit(), ..Options::default() };
@@ -199,7 +233,7 @@ impl Context<'_> {
         let mut cells = Vec::with_capacity(self.targets.len());
         for target in self.targets.iter().copied() {
             let (built, warnings) = build(detection, target, self.templates, &options, &acceptance);
-            problems.extend(warnings);
+            warnings.into_iter().for_each(|problem| problems.push(problem));
             let path = artefact_path(target, &name);
             let cell = match built {
                 Built::Built(artefact) => {
@@ -209,12 +243,14 @@ impl Context<'_> {
                 }
                 Built::Skipped(reason) => table::Cell::Skipped(reason),
                 Built::Refused(refusals) => {
-                    problems.extend(refusals.into_iter().map(|problem| place_at_title(problem, detection)));
+                    refusals.into_iter().for_each(|problem| problems.push(place_at_title(problem, detection)));
+                    results.failed.insert((shown.to_owned(), target.name()));
                     results.stale.insert(path);
                     table::Cell::Refused
                 }
                 Built::NotAccepted(artefact, open) => {
-                    problems.extend(open.into_iter().map(|problem| place_at_title(problem, detection)));
+                    open.into_iter().for_each(|problem| problems.push(place_at_title(problem, detection)));
+                    results.failed.insert((shown.to_owned(), target.name()));
                     results.stale.insert(path);
                     table::Cell::NotAccepted(table::Mark::of(&artefact.fidelity))
                 }
@@ -230,12 +266,19 @@ impl Context<'_> {
     fn finish(&self, old: Manifest, results: &mut Results) -> anyhow::Result<()> {
         let mut entries = std::mem::take(&mut results.entries);
         let new: FxHashSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        // of a file in which something is wrong, nobody can tell which of its old artefacts are no more
+        let failed = |entry: &Entry| {
+            let of = |target: &Target| target.name() == entry.target && results.failed.contains(&(entry.spec.clone(), target.name()));
+            self.targets.iter().any(of)
+        };
         let is_kept = |entry: &Entry| {
             let concerned = results.specs.contains(&entry.spec) || self.is_gone(&entry.spec);
-            !concerned || !self.targets.iter().any(|target| target.name() == entry.target) || results.stale.contains(&entry.path)
+            !concerned || !self.targets.iter().any(|target| target.name() == entry.target) || failed(entry)
         };
         let old = old.entries.into_iter().filter(|entry| !new.contains(entry.path.as_str()));
         let (kept, gone): (Vec<Entry>, Vec<Entry>) = old.partition(is_kept);
+        let stale: Vec<String> = kept.iter().filter(|entry| failed(entry)).map(|entry| entry.path.clone()).collect();
+        results.stale.extend(stale);
         entries.extend(kept);
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         for entry in gone {

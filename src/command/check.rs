@@ -1,17 +1,16 @@
 //! `cognate check`: every problem of specs, log sources, the site file and templates; nothing is written.
 
-use super::workspace::{self, Workspace};
+use super::workspace::{self, Understood, Workspace};
 use super::{CheckArguments, Format, Outcome, Problems, files};
 use crate::build::{Acceptance, Outcome as Built, build, place_at_title};
 use crate::detection::Detection;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostics, Severity};
 use crate::frontend::check_tests;
 use crate::mutate::run::misnamed;
 use crate::report;
 use crate::source::Source;
 use crate::target::{Options, Target};
 use crate::template::Templates;
-use std::path::Path;
 
 /// Runs the command.
 pub(super) fn run(arguments: &CheckArguments) -> Outcome {
@@ -24,24 +23,32 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
     let mut specs = workspace.specs(&arguments.paths)?;
     // they are all checked in any case
     specs.retain(|path| !workspace.is_log_source(path));
-    let mut detections = Vec::new();
+    let (mut detections, mut count) = (Vec::new(), 0);
     for path in &specs {
-        let understood = workspace.understand(path);
-        if workspace.has_site() {
-            detections.extend(understood.detection.clone());
+        let Understood { source, documents } = workspace.understand(path);
+        let mut problems = Diagnostics::new();
+        count += documents.iter().filter(|document| document.detection.is_some() || document.is_lost()).count();
+        for document in documents {
+            if workspace.has_site() {
+                detections.extend(document.detection.clone());
+            }
+            let is_base = document.is_base;
+            let (detection, diagnostics) = document.strict();
+            problems.extend(diagnostics);
+            let Some(detection) = detection else { continue };
+            workspace.id_problem(&detection, path).into_iter().for_each(|problem| problems.push(problem));
+            // nothing is built from a rule that is only counted, and no alert is raised
+            if !is_base {
+                spec(&workspace, templates.as_ref(), &source, &detection, &mut problems);
+            }
         }
-        let (source, detection, diagnostics) = understood.strict();
-        let mut problems = diagnostics.sorted();
-        if let Some(detection) = detection {
-            problems = spec(&workspace, templates.as_ref(), (path, &source), &detection, problems);
-        }
-        items.push((source, problems));
+        items.push((source, problems.sorted()));
     }
     // a spec that is not understood may have any title
-    let all = workspace.is_everything(&arguments.paths) && detections.len() == specs.len();
+    let all = workspace.is_everything(&arguments.paths) && detections.len() == count;
     items.extend(workspace.check_site(&detections.iter().collect::<Vec<_>>(), all));
     items.retain(|(_, problems)| !problems.is_empty());
-    print(arguments, &workspace, &items, specs.len())?;
+    print(arguments, &workspace, &items, count)?;
     let worst = items.iter().flat_map(|(_, problems)| problems).map(|problem| problem.severity).min();
     workspace.finish(match worst {
         Some(Severity::Error) => false,
@@ -50,17 +57,9 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
     })
 }
 
-/// What is to be said about a spec that has no errors of its own, in the order of its text.
-fn spec(
-    workspace: &Workspace,
-    templates: Option<&Templates>,
-    (path, source): (&Path, &Source),
-    detection: &Detection,
-    problems: Vec<Diagnostic>,
-) -> Vec<Diagnostic> {
-    let mut diagnostics = crate::diagnostic::Diagnostics::new();
-    problems.into_iter().chain(workspace.id_problem(detection, path)).for_each(|problem| diagnostics.push(problem));
-    check_tests(detection, &mut diagnostics);
+/// What is to be said about a spec that has no errors of its own.
+fn spec(workspace: &Workspace, templates: Option<&Templates>, source: &Source, detection: &Detection, diagnostics: &mut Diagnostics) {
+    check_tests(detection, diagnostics);
     if !workspace.has_site() {
         // a site may change the numbers and lists that the names of mutants hold
         misnamed(source, detection).into_iter().for_each(|problem| diagnostics.push(problem));
@@ -76,7 +75,6 @@ fn spec(
         let refusals = refusals.into_iter().map(|problem| place_at_title(problem, detection));
         warnings.into_iter().chain(refusals).for_each(|problem| diagnostics.push(problem));
     }
-    diagnostics.sorted()
 }
 
 fn print(arguments: &CheckArguments, workspace: &Workspace, items: &Problems, count: usize) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! `cognate convert`: specs or Sigma rules to one target's queries, on standard output or into a folder.
 
 use super::repeats::Repeats;
-use super::workspace::{self, Workspace};
+use super::workspace::{self, Workspace, lenient, named};
 use super::{ConvertArguments, Outcome, files};
 use crate::build::{self, Acceptance, place_at_title};
 use crate::detection::Detection;
@@ -34,12 +34,20 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
     let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range };
     let (mut good, mut output, mut repeats) = (true, Output::default(), Repeats::default());
     for path in workspace.specs(input)? {
-        let (source, detection, mut problems) = workspace.understand(&path).lenient();
-        if let Some(detection) = detection {
+        let (source, documents, bases) = workspace.understand(&path).split();
+        if documents.is_empty() && !arguments.quiet {
+            let what = "rules that a correlation counts, and filters, have no query of their own";
+            files::print_error(&format!("note: nothing is made of {}: {what}\n", source.path));
+        }
+        let (_, mut problems) = lenient(bases);
+        for (name, document) in named(documents, &output_name(arguments, &path)) {
+            let (detection, diagnostics) = document.lenient();
+            problems.extend(diagnostics.sorted());
+            let Some(detection) = detection else { continue };
             let (artefact, notes) = convert(&detection, arguments.target, &templates, &options);
             problems.extend(notes);
             if let Some(artefact) = artefact {
-                problems.extend(output.take(arguments, &path, &source.path, &artefact.text)?);
+                problems.extend(output.take(arguments, &name, &source.path, &artefact.text)?);
             }
         }
         good &= !super::has_errors(&problems);
@@ -75,6 +83,13 @@ fn convert(detection: &Detection, target: Target, templates: &Templates, options
     (artefact, notes.into_iter().map(|note| place_at_title(note, detection)).collect())
 }
 
+/// A spec's path below the folder that is converted, without extension.
+fn output_name(arguments: &ConvertArguments, path: &Path) -> String {
+    let below = path.strip_prefix(&arguments.input).ok().filter(|rest| !rest.as_os_str().is_empty());
+    let relative = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+    files::shown(&relative.with_extension(""))
+}
+
 /// Where the queries go.
 #[derive(Default)]
 struct Output {
@@ -84,7 +99,7 @@ struct Output {
 }
 
 impl Output {
-    fn take(&mut self, arguments: &ConvertArguments, path: &Path, shown: &str, text: &str) -> anyhow::Result<Option<Diagnostic>> {
+    fn take(&mut self, arguments: &ConvertArguments, name: &str, shown: &str, text: &str) -> anyhow::Result<Option<Diagnostic>> {
         let Some(folder) = &arguments.out else {
             let separator = match (self.printed, arguments.target) {
                 (false, _) => "",
@@ -94,9 +109,7 @@ impl Output {
             self.printed = true;
             return files::print(&format!("{separator}{text}")).map(|()| None);
         };
-        let below = path.strip_prefix(&arguments.input).ok().filter(|rest| !rest.as_os_str().is_empty());
-        let relative = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
-        let file = folder.join(relative).with_extension(arguments.target.extension());
+        let file = folder.join(format!("{name}.{}", arguments.target.extension()));
         if let Some(first) = self.written.get(&file) {
             let message = format!("`{}` has been written for {first} already", files::shown(&file));
             return Ok(Some(Diagnostic::error(E0802, Span::default(), message).help("rename one of the specs")));

@@ -1,6 +1,6 @@
 //! `cognate eval`: specs over JSON-lines events, one alert per line. Events stream through; only `--sort` keeps them.
 
-use super::workspace::Workspace;
+use super::workspace::{Workspace, lenient};
 use super::{EvalArguments, Outcome, files};
 use crate::detection::{Condition, Detection};
 use crate::diagnostic::{Diagnostic, E0211, Severity};
@@ -24,13 +24,17 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
     }
     let (mut good, mut detections) = (true, Vec::new());
     for path in workspace.specs(&arguments.specs)? {
-        let (source, detection, mut problems) = workspace.understand(&path).lenient();
+        let (source, documents, bases) = workspace.understand(&path).split();
+        let (understood, mut problems) = lenient(documents);
+        problems.extend(lenient(bases).1);
         problems.retain(|problem| problem.severity == Severity::Error);
-        if let Some(detection) = &detection {
-            problems.extend(Evaluator::new(detection, RunOptions::default()).err().map(|problem| pattern_problem(&problem)));
+        for detection in understood {
+            match Evaluator::new(&detection, RunOptions::default()).err() {
+                Some(problem) => problems.push(pattern_problem(&problem)),
+                None => detections.push(of_mixed_events(detection)),
+            }
         }
         good &= problems.is_empty();
-        detections.extend(detection.filter(|_| problems.is_empty()).map(of_mixed_events));
         super::report_errors(&[(source, problems)]);
     }
     if detections.is_empty() {

@@ -1,6 +1,6 @@
 //! `cognate explain`: a diagnostic's page, or a spec's stages, predicates, indicators and fidelity.
 
-use super::workspace::{self, Workspace};
+use super::workspace::{self, Understood, Workspace, lenient};
 use super::{ExplainArguments, Outcome, files};
 use crate::build::{Acceptance, build};
 use crate::diagnostic::{ALL_CODES, did_you_mean};
@@ -38,18 +38,18 @@ pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
     let indicators = indicators(&workspace)?;
     let mut good = true;
     for path in workspace.specs(&paths)? {
-        let (source, detection, problems) = workspace.understand(&path).lenient();
+        let Understood { source, documents } = workspace.understand(&path);
         let shown = source.path.clone();
+        let (detections, problems) = lenient(documents);
+        good &= !super::has_errors(&problems);
         super::report_errors(&[(source, problems)]);
-        let Some(detection) = detection else {
-            good = false;
-            continue;
-        };
-        let acceptance = Acceptance { all: false, codes: workspace.accepted(&detection) };
-        let options = Options { limit: workspace.limit(), ..Options::default() };
-        let outcomes: Vec<_> =
-            Target::ALL.into_iter().map(|target| (target, build(&detection, target, &templates, &options, &acceptance).0)).collect();
-        files::print(&explain(&shown, &detection, &indicators, &outcomes))?;
+        for detection in detections {
+            let acceptance = Acceptance { all: false, codes: workspace.accepted(&detection) };
+            let options = Options { limit: workspace.limit(), ..Options::default() };
+            let outcomes: Vec<_> =
+                Target::ALL.into_iter().map(|target| (target, build(&detection, target, &templates, &options, &acceptance).0)).collect();
+            files::print(&explain(&shown, &detection, &indicators, &outcomes))?;
+        }
     }
     workspace.finish(good)
 }
@@ -59,9 +59,7 @@ fn indicators(workspace: &Workspace) -> anyhow::Result<Indicators> {
     let mut indicators = Indicators::default();
     for path in files::specs(&workspace.detections().into_iter().collect::<Vec<_>>())? {
         let understood = workspace.understand(&path);
-        if let Some(detection) = understood.detection {
-            indicators.add(&understood.source.path, &detection);
-        }
+        understood.detections().for_each(|detection| indicators.add(&understood.source.path, detection));
     }
     Ok(indicators)
 }

@@ -42,7 +42,9 @@ pub fn specs(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         if is_standard_input(path) {
             found.push(path.clone());
         } else if path.is_dir() {
-            below(path, &mut found)?;
+            below(path, &mut found, &mut |path| {
+                print_error(&format!("note: `{}` is a link, which is not followed; name it to use it\n", shown(path)));
+            })?;
         } else if path.exists() {
             found.push(path.clone());
         } else {
@@ -54,8 +56,15 @@ pub fn specs(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The specs in a folder as far as it can be read; nothing is said about it.
+pub fn specs_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let read = below(folder, &mut found, &mut |_| {});
+    if read.is_ok() { found } else { Vec::new() }
+}
+
 /// The specs in a folder. Links are not followed, so that a project reads nothing from outside of it and ends.
-fn below(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn below(folder: &Path, found: &mut Vec<PathBuf>, link: &mut dyn FnMut(&Path)) -> anyhow::Result<()> {
     let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(visible) {
         let entry = entry.map_err(|error| {
@@ -68,7 +77,7 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         let is_spec = matches!(entry.path().extension().and_then(OsStr::to_str), Some("yml" | "yaml"));
         if entry.path_is_symlink() && entry.depth() > 0 {
             if is_spec || entry.path().is_dir() {
-                print_error(&format!("note: `{}` is a link, which is not followed; name it to use it\n", shown(entry.path())));
+                link(entry.path());
             }
         } else if entry.file_type().is_file() && is_spec {
             found.push(entry.into_path());

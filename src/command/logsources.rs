@@ -1,6 +1,6 @@
 //! `cognate logsources`: what is described and bound where, and what a set of rules needs from a SIEM.
 
-use super::workspace::Workspace;
+use super::workspace::{Workspace, lenient};
 use super::{LogSourcesArguments, Outcome, TableFormat, files};
 use crate::diagnostic::Severity;
 use crate::logsource::{LogSource, Platform, Variant};
@@ -99,10 +99,11 @@ fn table(rows: &[Vec<String>]) -> String {
 fn needs(arguments: &LogSourcesArguments, workspace: &Workspace) -> Outcome {
     let (mut detections, mut broken) = (Vec::new(), 0);
     for path in workspace.specs(&arguments.for_paths)? {
-        let (source, detection, mut problems) = workspace.understand(&path).lenient();
+        let (source, documents, _) = workspace.understand(&path).split();
+        broken += documents.iter().filter(|document| document.detection.is_none()).count();
+        let (understood, mut problems) = lenient(documents);
         problems.retain(|problem| problem.severity == Severity::Error);
-        broken += usize::from(detection.is_none());
-        detections.extend(detection);
+        detections.extend(understood);
         super::report_errors(&[(source, problems)]);
     }
     let needs = Needs::of(&detections);

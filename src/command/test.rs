@@ -1,6 +1,6 @@
 //! `cognate test`: the tests that stand in the specs, run by the reference evaluator; with `--mutate`, how much they notice.
 
-use super::workspace::Workspace;
+use super::workspace::{Workspace, lenient};
 use super::{Outcome, TestArguments, TestFormat, files};
 use crate::diagnostic::Severity;
 use crate::mutate::report::SpecMutants;
@@ -19,19 +19,22 @@ pub(super) fn run(arguments: &TestArguments) -> Outcome {
     }
     let (mut tested, mut mutated, mut broken) = (Vec::new(), Vec::new(), 0);
     for path in workspace.specs(&arguments.paths)? {
-        let (source, detection, mut problems) = workspace.understand(&path).lenient();
+        let (source, documents, bases) = workspace.understand(&path).split();
+        broken += documents.iter().chain(&bases).filter(|document| document.is_lost()).count();
+        let (mut detections, mut problems) = lenient(documents);
+        let (counted, more) = lenient(bases);
+        problems.extend(more);
+        detections.extend(counted.into_iter().filter(|detection| !detection.tests.is_empty()));
         problems.retain(|problem| problem.severity == Severity::Error);
-        match detection {
-            Some(detection) if arguments.mutate => {
+        for detection in detections {
+            if arguments.mutate {
                 let verdict = run::judge(&source, &detection);
                 problems.extend(verdict.unneeded().iter().cloned());
                 mutated.push(SpecMutants { source: source.clone(), title: detection.metadata.title.value, verdict });
-            }
-            Some(detection) => {
+            } else {
                 let results = testing::run(&detection);
                 tested.push(report::SpecResults { path: source.path.clone(), title: detection.metadata.title.value, results });
             }
-            None => broken += 1,
         }
         super::report_errors(&[(source, problems)]);
     }

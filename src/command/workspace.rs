@@ -3,19 +3,20 @@
 
 use super::{Common, Outcome, Problems, files};
 use crate::detection::Detection;
-use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, Severity, did_you_mean};
-use crate::frontend::{list_values, understand};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, did_you_mean};
+use crate::frontend::{Document, list_values, rules, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
+use crate::rules::Rules;
 use crate::site::Site;
-use crate::source::Source;
+use crate::source::{Source, Span};
 use crate::spec::{Body, Spec};
 use crate::template::Templates;
-use crate::yaml::{Number, Value};
+use crate::yaml::{MAX_BYTES, Number, Value};
 use anyhow::{Context, anyhow, bail};
 use include_dir::{Dir, include_dir};
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,10 +34,11 @@ pub struct Workspace {
     log_sources: LogSources,
     site: Option<Site>,
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
-    /// Id → the spec that had it first.
-    ids: RefCell<BTreeMap<String, String>>,
-    /// The described log sources that were asked for but have errors, since the last spec was begun.
-    broken: RefCell<BTreeSet<String>>,
+    /// The files that this run is about, for correlations between files.
+    run: RefCell<Vec<PathBuf>>,
+    rules: OnceCell<Rules>,
+    /// Id → the file and the title of the spec that had it first.
+    ids: RefCell<BTreeMap<String, (String, Span)>>,
     unreadable: Cell<usize>,
 }
 
@@ -44,30 +46,39 @@ pub struct Workspace {
 pub struct Understood {
     /// The file.
     pub source: Source,
-    /// Its detection, if it can be used.
-    pub detection: Option<Detection>,
-    /// Its problems.
-    pub diagnostics: Diagnostics,
+    /// Its documents; one without a name and a detection if the file cannot be read.
+    pub documents: Vec<Document>,
 }
 
 impl Understood {
-    /// Strictly: with any error, there is no detection.
-    pub fn strict(self) -> (Source, Option<Detection>, Diagnostics) {
-        let Understood { source, detection, diagnostics } = self;
-        (source, detection.filter(|_| !diagnostics.has_errors()), diagnostics)
+    /// The detections of all documents.
+    pub fn detections(&self) -> impl Iterator<Item = &Detection> {
+        self.documents.iter().filter_map(|document| document.detection.as_ref())
     }
 
-    /// For use: errors that leave a detection (those of ATT&CK tags) are warnings.
-    pub fn lenient(self) -> (Source, Option<Detection>, Vec<Diagnostic>) {
-        let Understood { source, detection, diagnostics } = self;
-        let mut problems = diagnostics.sorted();
-        if detection.is_some() {
-            for problem in problems.iter_mut().filter(|problem| problem.severity == Severity::Error) {
-                problem.severity = Severity::Warning;
-            }
-        }
-        (source, detection, problems)
+    /// The documents that raise alerts, and those that only say what a correlation counts.
+    pub fn split(self) -> (Source, Vec<Document>, Vec<Document>) {
+        let (bases, documents) = self.documents.into_iter().partition(|document| document.is_base);
+        (self.source, documents, bases)
     }
+}
+
+/// The documents of a file with the names of their outputs: that of the file if there is only one, else their own in a
+/// folder of that name.
+pub fn named(documents: Vec<Document>, file: &str) -> Vec<(String, Document)> {
+    let alone = documents.len() == 1;
+    let name = |document: &Document| if alone { file.to_owned() } else { format!("{file}/{}", document.name) };
+    documents.into_iter().map(|document| (name(&document), document)).collect()
+}
+
+/// The detections of a file, for use, and its problems in the order of its text.
+pub fn lenient(documents: Vec<Document>) -> (Vec<Detection>, Vec<Diagnostic>) {
+    let (mut detections, mut problems) = (Vec::new(), Diagnostics::new());
+    for (detection, diagnostics) in documents.into_iter().map(Document::lenient) {
+        detections.extend(detection);
+        problems.extend(diagnostics);
+    }
+    (detections, problems.sorted())
 }
 
 impl Workspace {
@@ -85,8 +96,9 @@ impl Workspace {
             log_sources: LogSources::built_in(),
             site: None,
             lists: RefCell::default(),
+            run: RefCell::default(),
+            rules: OnceCell::default(),
             ids: RefCell::default(),
-            broken: RefCell::default(),
             unreadable: Cell::default(),
         };
         workspace.read_log_sources()?;
@@ -202,7 +214,24 @@ impl Workspace {
             let folders: Vec<String> = paths.iter().map(|path| format!("`{}`", self.shown(path))).collect();
             files::print_error(&format!("note: there are no specs (*.yml, *.yaml) in {}\n", folders.join(", ")));
         }
-        Ok(found.into_iter().map(|(_, path)| path).collect())
+        let found: Vec<PathBuf> = found.into_iter().map(|(_, path)| path).collect();
+        self.run.replace(found.clone());
+        Ok(found)
+    }
+
+    /// The rules of this run and of the project, if there is a correlation or a filter among them.
+    fn read_rules(&self) -> Rules {
+        let project = self.detections().map(|folder| files::specs_below(&folder)).unwrap_or_default();
+        let run = self.run.borrow();
+        let paths = run.iter().filter(|path| !files::is_standard_input(path)).chain(&project);
+        let paths: BTreeMap<String, &PathBuf> = paths.map(|path| (self.shown(path), path)).collect();
+        if paths.len() < 2 {
+            return Rules::default();
+        }
+        let sources = paths.into_iter().filter_map(|(shown, path)| Some(Source::new(shown, std::fs::read_to_string(path).ok()?)));
+        let sources: Vec<Source> = sources.filter(|source| source.text.len() <= MAX_BYTES).collect();
+        let concerns = |text: &str| text.contains("correlation") || text.lines().any(|line| line.starts_with("filter:"));
+        if sources.iter().any(|source| concerns(&source.text)) { rules(&sources) } else { Rules::default() }
     }
 
     /// The project's folder of specs.
@@ -234,15 +263,18 @@ impl Workspace {
         files::shown(&relative.with_extension(""))
     }
 
-    /// A problem if another spec of this run has the same id.
+    /// A problem if another document of this run has the same id.
     pub fn id_problem(&self, detection: &Detection, path: &Path) -> Option<Diagnostic> {
         let id = detection.metadata.id.clone()?;
-        let shown = self.shown(path);
+        let place = (self.shown(path), detection.metadata.title.span);
         let mut ids = self.ids.borrow_mut();
-        let first = ids.entry(id.to_lowercase()).or_insert_with(|| shown.clone());
-        (*first != shown).then(|| {
+        let (first, span) = ids.entry(id.to_lowercase()).or_insert_with(|| place.clone()).clone();
+        ((&first, span) != (&place.0, place.1)).then(|| {
+            let (first, label) = if first == place.0 { ("another document of this file", Some(span)) } else { (first.as_str(), None) };
             let message = format!("the id {id} is also that of {first}");
-            Diagnostic::error(E0107, detection.metadata.id_span, message).help("every rule needs an id of its own; `cognate new` makes one")
+            let error = Diagnostic::error(E0107, detection.metadata.id_span, message);
+            let error = error.help("every rule needs an id of its own; `cognate new` makes one");
+            label.into_iter().fold(error, |error, span| error.label(span, "the other one"))
         })
     }
 
@@ -279,26 +311,29 @@ impl Workspace {
         if let Some(problem) = problem {
             let mut diagnostics = Diagnostics::new();
             diagnostics.push(problem);
-            return Understood { source, detection: None, diagnostics };
+            return Understood { source, documents: vec![Document::unreadable(diagnostics)] };
         }
-        self.broken.borrow_mut().clear();
-        let (detection, mut diagnostics) = understand(&source, self);
-        let broken = self.broken.borrow();
-        for name in broken.iter() {
-            let span = detection.as_ref().map(|detection| detection.metadata.title.span).unwrap_or_default();
-            let message = format!("the file that describes the log source `{name}` has errors");
-            diagnostics.push(Diagnostic::error(E0701, span, message).help("`cognate check` shows them"));
+        let mut documents = understand(&source, self);
+        documents.iter_mut().for_each(|document| self.check_log_source(document));
+        Understood { source, documents }
+    }
+
+    /// A log source whose description has errors is no log source that nobody has described.
+    fn check_log_source(&self, document: &mut Document) {
+        let Some(detection) = &document.detection else { return };
+        let id = &detection.log_source.id;
+        if self.log_sources.described(id).is_some_and(|file| file.log_source.is_none()) {
+            let message = format!("the file that describes the log source `{}` has errors", id.path());
+            let error = Diagnostic::error(E0701, detection.metadata.title.span, message);
+            document.diagnostics.push(error.help("`cognate check` shows them"));
+            document.detection = None;
         }
-        Understood { source, detection: detection.filter(|_| broken.is_empty()), diagnostics }
     }
 }
 
 impl Surroundings for Workspace {
     fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
         let file = self.log_sources.described(id);
-        if file.is_some_and(|file| file.log_source.is_none()) {
-            self.broken.borrow_mut().insert(id.path());
-        }
         let changed = self.site.as_ref().and_then(|site| site.log_source(id));
         changed.or_else(|| file.and_then(|file| file.log_source.clone()))
     }
@@ -328,6 +363,10 @@ impl Surroundings for Workspace {
         }
         let (source, problem) = files::read(&self.lists_folder.join(path), path);
         problem.map_or(Ok(source.text), |problem| Err(problem.message))
+    }
+
+    fn rules(&self) -> Option<&Rules> {
+        Some(self.rules.get_or_init(|| self.read_rules()))
     }
 
     fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {

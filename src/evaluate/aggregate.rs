@@ -155,7 +155,7 @@ impl<'d> Aggregator<'d> {
     pub fn count(&mut self, event: &Event<'_>) {
         let keys = self.keys(event);
         let scope = EventScope { event: *event, log_source: self.log_source, selections: &self.selections };
-        let contribution = contribution(&self.aggregate.measures, &scope);
+        let contribution = contribution(&self.aggregate.measures, &scope, event.time);
         let removable = matches!(self.mode, Mode::Sliding { .. });
         if !self.groups.contains_key(self.scratch.as_str()) {
             self.groups.insert(self.scratch.as_str().into(), Group::new(self.aggregate, keys, event.time, removable));

@@ -8,17 +8,31 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// What one event adds to each measure; `None` if the measure does not count it (filter, or missing argument).
-pub type Contribution = Vec<Option<Value>>;
+pub type Contribution = Vec<Option<Share>>;
 
-/// What an event adds to each of the measures.
-pub fn contribution(measures: &[Measure], scope: &impl Scope) -> Contribution {
+/// What one event adds to one measure.
+#[derive(Debug, Clone)]
+pub enum Share {
+    /// The value of the argument.
+    Value(Value),
+    /// To `ordered`: its time, and a bit for each step that it is.
+    Steps(i64, u64),
+}
+
+/// What an event of this time adds to each of the measures.
+pub fn contribution(measures: &[Measure], scope: &impl Scope, time: i64) -> Contribution {
     let one = |measure: &Measure| {
         let counts = measure.filter.as_ref().is_none_or(|filter| evaluate(filter, scope).is_true());
         if !counts {
             return None;
         }
+        if let MeasureFunction::Ordered(steps) = &measure.function {
+            let bit = |(index, step): (usize, &Expression)| if evaluate(step, scope).is_true() { 1 << index } else { 0 };
+            let bits = steps.iter().enumerate().map(bit).fold(0, |all: u64, bit: u64| all | bit);
+            return (bits != 0).then_some(Share::Steps(time, bits));
+        }
         let value = measure.function.argument().map_or(Value::Boolean(true), |argument| evaluate(argument, scope));
-        (!value.is_missing()).then_some(value)
+        (!value.is_missing()).then_some(Share::Value(value))
     };
     measures.iter().map(one).collect()
 }
@@ -52,12 +66,13 @@ impl Accumulator {
             | MeasureFunction::Maximum(_)
             | MeasureFunction::Distinct(_)
             | MeasureFunction::Values(_)
-            | MeasureFunction::Percentile(..) => Accumulator::Bag(BTreeMap::new()),
+            | MeasureFunction::Percentile(..)
+            | MeasureFunction::Ordered(_) => Accumulator::Bag(BTreeMap::new()),
         }
     }
 
-    /// One more value.
-    pub fn add(&mut self, function: &MeasureFunction, value: &Value) {
+    /// One more event.
+    pub fn add(&mut self, function: &MeasureFunction, value: &Share) {
         match self {
             Accumulator::Count(count) => *count += 1,
             Accumulator::Sum { sum, count } => {
@@ -82,7 +97,7 @@ impl Accumulator {
     }
 
     /// A value that was added leaves. Extremes cannot forget: they are made only where nothing leaves.
-    pub fn remove(&mut self, value: &Value) {
+    pub fn remove(&mut self, value: &Share) {
         match self {
             Accumulator::Count(count) => *count = count.saturating_sub(1),
             Accumulator::Sum { sum, count } => {
@@ -110,7 +125,8 @@ impl Accumulator {
             (Accumulator::Sum { sum, count }, Some(argument)) => sum_or_average(sum.value(), *count, function, argument.value_type),
             (Accumulator::Extreme(extreme), Some(argument)) => quantity(*extreme, argument),
             (Accumulator::Bag(bag), Some(argument)) => bag_value(bag, function, argument),
-            (Accumulator::Sum { .. } | Accumulator::Extreme(_) | Accumulator::Bag(_), None) => Value::Missing,
+            (Accumulator::Bag(bag), None) => Value::Number(in_order(bag, function.steps().len()) as f64),
+            (Accumulator::Sum { .. } | Accumulator::Extreme(_), None) => Value::Missing,
         }
     }
 }
@@ -126,7 +142,8 @@ fn sum_or_average(sum: f64, count: u64, function: &MeasureFunction, value_type: 
         | MeasureFunction::Minimum(_)
         | MeasureFunction::Maximum(_)
         | MeasureFunction::Values(_)
-        | MeasureFunction::Percentile(..) => Value::quantity(value_type, sum),
+        | MeasureFunction::Percentile(..)
+        | MeasureFunction::Ordered(_) => Value::quantity(value_type, sum),
     }
 }
 
@@ -137,12 +154,26 @@ fn bag_value(bag: &BTreeMap<Key, u64>, function: &MeasureFunction, argument: &Ex
         MeasureFunction::Minimum(_) => quantity(bag.keys().next().and_then(Key::quantity), argument),
         MeasureFunction::Maximum(_) => quantity(bag.keys().next_back().and_then(Key::quantity), argument),
         MeasureFunction::Percentile(_, percent) => quantity(percentile(bag, *percent), argument),
-        MeasureFunction::Count | MeasureFunction::Sum(_) | MeasureFunction::Average(_) => Value::Missing,
+        MeasureFunction::Count | MeasureFunction::Sum(_) | MeasureFunction::Average(_) | MeasureFunction::Ordered(_) => Value::Missing,
     }
 }
 
 fn quantity(quantity: Option<f64>, argument: &Expression) -> Value {
     quantity.map_or(Value::Missing, |quantity| Value::quantity(argument.value_type, quantity))
+}
+
+/// How many steps, from the first on, come one after the other; events of one instant are in any order.
+fn in_order(bag: &BTreeMap<Key, u64>, steps: usize) -> usize {
+    let (mut reached, mut now, mut seen) = (0, i64::MIN, 0u64);
+    for key in bag.keys() {
+        let Key::Steps(time, bits) = key else { continue };
+        seen = if *time == now { seen | bits } else { *bits };
+        now = *time;
+        while reached < steps && seen & (1 << reached) != 0 {
+            reached += 1;
+        }
+    }
+    reached
 }
 
 /// The different values as texts, sorted by code point.
@@ -152,6 +183,7 @@ fn texts(bag: &BTreeMap<Key, u64>, value_type: Type) -> Vec<String> {
         .filter_map(|key| match key {
             Key::Text(text) => Some(text.clone()),
             Key::Quantity(Quantity(number)) => Value::quantity(value_type, *number).text(),
+            Key::Steps(..) => None,
         })
         .collect();
     texts.sort_unstable();
@@ -180,6 +212,17 @@ pub enum Key {
     Quantity(Quantity),
     /// A text, or a Boolean's text.
     Text(String),
+    /// A time, and the steps of `ordered` that an event is.
+    Steps(i64, u64),
+}
+
+impl Share {
+    fn as_quantity(&self) -> Option<f64> {
+        match self {
+            Share::Value(value) => value.as_quantity(),
+            Share::Steps(..) => None,
+        }
+    }
 }
 
 /// A finite number with its order.
@@ -187,7 +230,11 @@ pub enum Key {
 pub struct Quantity(f64);
 
 impl Key {
-    fn of(value: &Value) -> Option<Key> {
+    fn of(share: &Share) -> Option<Key> {
+        let value = match share {
+            Share::Value(value) => value,
+            Share::Steps(time, bits) => return Some(Key::Steps(*time, *bits)),
+        };
         match value.as_quantity() {
             // Plus zero: -0 and 0 are one value.
             Some(quantity) => Some(Key::Quantity(Quantity(quantity + 0.0))),
@@ -198,7 +245,7 @@ impl Key {
     fn quantity(&self) -> Option<f64> {
         match self {
             Key::Quantity(quantity) => Some(quantity.0),
-            Key::Text(_) => None,
+            Key::Text(_) | Key::Steps(..) => None,
         }
     }
 }

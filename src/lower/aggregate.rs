@@ -2,7 +2,7 @@
 
 use super::checks::written_names;
 use super::{Lowering, column_name};
-use crate::detection::{Aggregate, Derived, GroupKey, Label, Measure, MeasureFunction, Selection, SortKey, Window};
+use crate::detection::{Aggregate, Derived, GroupKey, Label, MAX_STEPS, Measure, MeasureFunction, Selection, SortKey, Window};
 use crate::diagnostic::{Diagnostic, E0204, E0216, E0302, E0303, E0304, E0305, E0306, E0307, E0309, E0310, did_you_mean};
 use crate::expression::check::{Named, Scope, check, check_value, coerce, type_of};
 use crate::expression::parse::{Written, WrittenKind};
@@ -238,7 +238,7 @@ fn refuse_hidden_fields(lowering: &mut Lowering<'_, '_>, block: &AggregateBlock)
 
 fn measure_type(function: &MeasureFunction) -> Type {
     match function {
-        MeasureFunction::Count | MeasureFunction::Distinct(_) => Type::Number,
+        MeasureFunction::Count | MeasureFunction::Distinct(_) | MeasureFunction::Ordered(_) => Type::Number,
         MeasureFunction::Values(_) => Type::Texts,
         MeasureFunction::Sum(x)
         | MeasureFunction::Average(x)
@@ -260,11 +260,14 @@ fn measure(lowering: &mut Lowering<'_, '_>, written: &Written, scope: &EventName
     };
     let wanted = if name.value == "percentile" { 2 } else { 1 };
     let fits = if name.value == "count" { arguments.len() <= 1 } else { arguments.len() == wanted };
-    const NAMES: [&str; 8] = ["count", "distinct", "sum", "avg", "min", "max", "values", "percentile"];
+    const NAMES: [&str; 9] = ["count", "distinct", "sum", "avg", "min", "max", "values", "percentile", "ordered"];
     if !NAMES.contains(&name.value.as_str()) {
         let help = did_you_mean(&name.value, NAMES).unwrap_or_else(|| format!("measures are {}", NAMES.join(", ")));
         lowering.diagnostics.push(Diagnostic::error(E0303, name.span, format!("there is no measure `{}`", name.value)).help(help));
         return None;
+    }
+    if name.value == "ordered" {
+        return ordered(lowering, written, arguments, scope).map(|function| (function, filter));
     }
     if !fits {
         let most = if name.value == "count" { "at most " } else { "" };
@@ -294,6 +297,17 @@ fn measure(lowering: &mut Lowering<'_, '_>, written: &Written, scope: &EventName
         }
     };
     Some((function, filter))
+}
+
+/// `ordered(a, b)`
+fn ordered(lowering: &mut Lowering<'_, '_>, written: &Written, arguments: &[Written], scope: &EventNames<'_>) -> Option<MeasureFunction> {
+    if !(2..=MAX_STEPS).contains(&arguments.len()) {
+        let message = format!("`ordered` takes 2 to {MAX_STEPS} arguments, not {}", arguments.len());
+        lowering.diagnostics.push(Diagnostic::error(E0304, written.span, message));
+        return None;
+    }
+    let steps: Vec<_> = arguments.iter().map(|argument| check(argument, Type::Boolean, scope, lowering.diagnostics)).collect();
+    steps.into_iter().collect::<Option<Vec<_>>>().map(MeasureFunction::Ordered)
 }
 
 fn both(first: Option<Expression>, second: Option<Expression>) -> Option<Expression> {
@@ -428,7 +442,7 @@ fn least(expression: &Expression, measures: &[Measure]) -> Option<f64> {
     let measure = &measures[index];
     match (&measure.function, &measure.filter) {
         (MeasureFunction::Count, None) => Some(1.0),
-        (MeasureFunction::Count, Some(_)) | (MeasureFunction::Distinct(_), _) => Some(0.0),
+        (MeasureFunction::Count, Some(_)) | (MeasureFunction::Distinct(_) | MeasureFunction::Ordered(_), _) => Some(0.0),
         (
             MeasureFunction::Sum(_)
             | MeasureFunction::Average(_)

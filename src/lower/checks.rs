@@ -1,7 +1,7 @@
 //! What is not wrong in itself but probably not meant: unused names, output by fields that the events lack,
 //! tokens and keys that name no column.
 
-use crate::detection::{Condition, Detection, Formula, Predicate, Shape, Subject, ValueTest};
+use crate::detection::{Condition, Detection, Predicate, Shape, Subject, ValueTest};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0309, W0201, W0202, W0204, W0207, did_you_mean};
 use crate::expression::parse::{Written, WrittenKind};
 use crate::expression::{Expression, ExpressionKind};
@@ -25,9 +25,9 @@ pub(super) fn check(source: &Source, spec: &Spec, detection: &Detection, diagnos
 
 fn unused_selections(detection: &Detection, diagnostics: &mut Diagnostics) {
     let mut used = vec![false; detection.selections.len()];
-    formula_uses(&detection.formula, &mut used);
+    detection.formula.selections().into_iter().for_each(|index| used[index] = true);
     if let Some(aggregate) = &detection.aggregate {
-        aggregate.measures.iter().filter_map(|measure| measure.filter.as_ref()).for_each(|filter| expression_uses(filter, &mut used));
+        aggregate.measures.iter().flat_map(|measure| measure.expressions()).for_each(|expression| expression_uses(expression, &mut used));
         if let crate::detection::Window::Sliding { at: Some(index), .. } = aggregate.window {
             used[index] = true;
         }
@@ -36,16 +36,6 @@ fn unused_selections(detection: &Detection, diagnostics: &mut Diagnostics) {
         let message = format!("the selection `{}` is not used", selection.name);
         let warning = Diagnostic::warning(W0201, selection.span, message);
         diagnostics.push(warning.help("use it in `condition` or in a measure, or remove it"));
-    }
-}
-
-fn formula_uses(formula: &Formula, used: &mut [bool]) {
-    match formula {
-        Formula::Everything => {}
-        Formula::Selection(index) => used[*index] = true,
-        Formula::Not(inner) => formula_uses(inner, used),
-        Formula::And(parts) | Formula::Or(parts) => parts.iter().for_each(|part| formula_uses(part, used)),
-        Formula::Quantified { selections, .. } => selections.iter().for_each(|index| used[*index] = true),
     }
 }
 

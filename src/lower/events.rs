@@ -198,7 +198,7 @@ fn of_line(log_source: &LogSource, defaults: &Map<String, Json>, line: &str) -> 
 mod tests {
     use super::*;
     use crate::detection::Detection;
-    use crate::frontend::understand;
+    use crate::frontend::understand_spec;
     use crate::logsource::{LogSourceId, LogSources};
     use crate::source::Source;
     use std::sync::Arc;
@@ -227,7 +227,8 @@ mod tests {
         let spec = "title: T\nlogsource: { product: confluence, service: audit }\nlists: { users: [first, second] }\n\
                     detection: { s: { user|expand: '%users%' }, condition: s }\ntests:\n- name: t\n  defaults: { level: BASE }\n  \
                     expect: { alerts: 0 }\n";
-        let (detection, problems) = understand(&Source::new("t.yml", format!("{spec}  events: {events}\n")), &Here(LogSources::built_in()));
+        let (detection, problems) =
+            understand_spec(&Source::new("t.yml", format!("{spec}  events: {events}\n")), &Here(LogSources::built_in()));
         detection.unwrap_or_else(|| panic!("{problems:?}"))
     }
 

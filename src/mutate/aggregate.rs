@@ -155,6 +155,14 @@ fn other_functions(detection: &Detection, aggregate: &Aggregate, function: &Meas
             let possible = |rank: &f64| *rank > 0.0 && *rank <= 100.0;
             neighbours(*rank).into_iter().filter(possible).map(|rank| MeasureFunction::Percentile(x.clone(), rank)).collect()
         }
+        MeasureFunction::Ordered(steps) => {
+            let exchanged = |index: usize| {
+                let mut steps = steps.clone();
+                steps.swap(index - 1, index);
+                MeasureFunction::Ordered(steps)
+            };
+            (1..steps.len()).map(exchanged).collect()
+        }
     }
 }
 
@@ -167,7 +175,7 @@ fn counted_field(detection: &Detection, aggregate: &Aggregate) -> Option<Express
 
 fn with_argument(function: &MeasureFunction, argument: Expression) -> MeasureFunction {
     match function {
-        MeasureFunction::Count => MeasureFunction::Count,
+        MeasureFunction::Count | MeasureFunction::Ordered(_) => function.clone(),
         MeasureFunction::Distinct(_) => MeasureFunction::Distinct(argument),
         MeasureFunction::Sum(_) => MeasureFunction::Sum(argument),
         MeasureFunction::Average(_) => MeasureFunction::Average(argument),

@@ -2,7 +2,7 @@
 
 use super::expression::neighbours;
 use super::selection::Node;
-use crate::frontend::understand;
+use crate::frontend::understand_spec;
 use crate::logsource::LogSources;
 use crate::source::Source;
 
@@ -16,7 +16,7 @@ fn trees_mean_what_selections_mean() {
         let Some(text) = entry.extension().filter(|found| *found == "yml").and_then(|_| std::fs::read_to_string(&entry).ok()) else {
             continue;
         };
-        let Some(detection) = understand(&Source::new("t.yml", text), &surroundings).0 else { continue };
+        let Some(detection) = understand_spec(&Source::new("t.yml", text), &surroundings).0 else { continue };
         for selection in &detection.selections {
             assert_eq!(Node::of(selection).condition(), selection.condition, "{}: {}", entry.display(), selection.name);
             seen += 1;

@@ -99,8 +99,10 @@ impl<'s> Words<'s> {
     pub fn measure(&self, function: &MeasureFunction, filter: Option<&Expression>) -> String {
         let rank = if let MeasureFunction::Percentile(_, rank) = function { format!(", {}", float_text(*rank)) } else { String::new() };
         let filter = filter.map(|filter| self.expression(filter));
+        let steps = function.steps().iter().map(|step| self.expression(step)).collect::<Vec<_>>().join(", ");
         let inside = match (function.argument(), filter) {
-            (None, filter) => filter.unwrap_or_default(),
+            (None, Some(filter)) if !steps.is_empty() => format!("{steps} where {filter}"),
+            (None, filter) => filter.unwrap_or(steps),
             (Some(argument), None) => format!("{}{rank}", self.expression(argument)),
             (Some(argument), Some(filter)) => format!("{}{rank} where {filter}", self.expression(argument)),
         };

@@ -1,8 +1,8 @@
 //! A YAML document → [`Spec`]: the top level, metadata, and the small blocks.
 
-use super::{DetectionBlock, ListBlock, Spec, aggregate, detection, tests};
+use super::{CorrelationBlock, DetectionBlock, FilterBlock, ListBlock, Spec, aggregate, correlation, detection, tests};
 use crate::detection::{Alert, Entity, EquivalentMutant, Metadata, TargetSettings, Throttle};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0110, E0212, closest, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0212, W0207, closest, did_you_mean};
 use crate::letter_case::fold;
 use crate::logsource::LogSourceReference;
 use crate::reader::Reader;
@@ -38,11 +38,15 @@ pub const KNOWN_KEYS: &[&str] = &[
     "parameters",
     "lists",
     "aggregate",
+    "correlation",
+    "generate",
+    "filter",
     "schedule",
     "alert",
     "targets",
     "tests",
     "mutants",
+    "action",
 ];
 
 /// Reads one YAML document as a spec. With errors there may still be a spec, so that later stages can report more.
@@ -52,27 +56,37 @@ pub fn read(source: &Source, document: &Node<'_>, diagnostics: &mut Diagnostics)
         return reader.fail(Diagnostic::error(E0007, document.span, "there is nothing in this document"));
     }
     let entries = reader.entries(document, "the spec")?;
-    let kind = entries.iter().find(|e| matches!(&*e.key.value, "correlation" | "filter" | "action"));
-    if let Some(entry) = kind {
-        let message = format!("`{}` documents are not supported yet", entry.key.value);
-        let help = match &*entry.key.value {
-            "correlation" => "an `aggregate` block says the same within one spec",
-            "filter" => "a site file leaves out events of a spec",
-            _ => "write every rule out",
-        };
-        return reader.fail(Diagnostic::error(E0110, entry.key.span, message).help(help));
-    }
     let span = entries.first().map_or(document.span, |entry| entry.key.span);
-    let mut draft = Draft { span, ..Default::default() };
+    let is_correlation = entries.iter().any(|entry| entry.key.value == "correlation");
+    if is_correlation {
+        refuse_rule_keys(&mut reader, &entries);
+    }
+    let mut draft = Draft { span, is_correlation, ..Default::default() };
     for entry in entries {
         draft.entry(&mut reader, entry);
     }
     draft.finish(&mut reader)
 }
 
+/// What a correlation takes from its rules cannot stand in it.
+fn refuse_rule_keys(reader: &mut Reader<'_, '_>, entries: &[&Entry<'_>]) {
+    for entry in entries {
+        let (key, span) = (&*entry.key.value, entry.key.span);
+        if matches!(key, "detection" | "aggregate") {
+            let error = Diagnostic::error(E0101, span, format!("a correlation has no `{key}`"));
+            reader.diagnostics.push(error.help("put it into a rule of its own, which the correlation names"));
+        } else if matches!(key, "logsource" | "fields" | "lists" | "parameters") {
+            let warning = Diagnostic::warning(W0207, span, format!("`{key}` has no effect in a correlation: its rules have theirs"));
+            reader.diagnostics.push(warning.help("remove it"));
+        }
+    }
+}
+
 #[derive(Default)]
 struct Draft {
     span: Span,
+    /// Whether the document is a correlation.
+    is_correlation: bool,
     metadata: Metadata,
     has_title: bool,
     has_log_source: bool,
@@ -83,6 +97,9 @@ struct Draft {
     parameters: Vec<(Spanned<String>, Number)>,
     lists: Vec<(Spanned<String>, ListBlock)>,
     aggregate: Option<super::AggregateBlock>,
+    correlation: Option<super::CorrelationBlock>,
+    filter: Option<FilterBlock>,
+    generate: bool,
     schedule: Option<super::ScheduleBlock>,
     alert: Alert,
     targets: Vec<TargetSettings>,
@@ -130,6 +147,12 @@ impl Draft {
             "parameters" => self.parameters = parameters(reader, node),
             "lists" => self.lists = lists(reader, node),
             "aggregate" => self.aggregate = aggregate::read(reader, entry),
+            "correlation" => self.correlation = correlation::read(reader, entry),
+            "filter" => {
+                self.has_detection = true;
+                (self.filter, self.detection) = filter(reader, entry).unzip();
+            }
+            "generate" => self.generate = self.generates(reader, entry),
             "schedule" => self.schedule = aggregate::schedule(reader, entry),
             "alert" => self.alert = alert(reader, node).unwrap_or_default(),
             "targets" => self.targets = targets(reader, node),
@@ -137,6 +160,14 @@ impl Draft {
             "mutants" => self.mutants = tests::mutants(reader, node),
             _ => self.custom(reader, entry),
         }
+    }
+
+    fn generates(&self, reader: &mut Reader<'_, '_>, entry: &Entry<'_>) -> bool {
+        if !self.is_correlation {
+            let warning = Diagnostic::warning(W0207, entry.key.span, "`generate` has no effect without `correlation`");
+            reader.diagnostics.push(warning.help("put it into the correlation that names this rule"));
+        }
+        reader.boolean(&entry.value, "generate") == Some(true)
     }
 
     /// Sigma allows any other key; one that is nearly a known key is a slip of the pen.
@@ -152,22 +183,32 @@ impl Draft {
     }
 
     fn finish(self, reader: &mut Reader<'_, '_>) -> Option<Spec> {
-        let present =
-            [(self.has_title, "title"), (self.has_log_source, "logsource"), (self.has_detection || self.aggregate.is_some(), "detection")];
-        for (present, key) in present {
+        let rule = [(self.has_log_source, "logsource"), (self.has_detection || self.aggregate.is_some(), "detection")];
+        let rule = rule.into_iter().filter(|_| !self.is_correlation);
+        for (present, key) in [(self.has_title, "title")].into_iter().chain(rule) {
             if !present {
                 reader.missing::<()>(self.span, "the spec", key);
             }
         }
+        let correlation = match (self.is_correlation, self.correlation) {
+            (false, _) => None,
+            (true, block) => Some(CorrelationBlock { generate: self.generate || block.as_ref()?.generate, ..block? }),
+        };
+        // that there is no condition either is not worth a second problem
+        let no_detection = DetectionBlock { span: self.span, has_condition: self.aggregate.is_none(), ..Default::default() };
+        // a correlation has those of its rules
+        let none = Spanned::new(LogSourceReference::default(), self.span);
         Some(Spec {
             metadata: self.metadata,
             span: self.span,
-            log_source: self.log_source?,
-            detection: if self.has_detection { self.detection? } else { DetectionBlock::default() },
+            log_source: if correlation.is_some() { none } else { self.log_source? },
+            detection: if self.has_detection { self.detection? } else { no_detection },
             fields: self.fields,
             parameters: self.parameters,
             lists: self.lists,
             aggregate: self.aggregate,
+            correlation,
+            filter: self.filter,
             schedule: self.schedule,
             alert: self.alert,
             targets: self.targets,
@@ -175,6 +216,18 @@ impl Draft {
             mutants: self.mutants,
         })
     }
+}
+
+/// The selections and the condition of a filter read like those of a rule.
+fn filter(reader: &mut Reader<'_, '_>, entry: &Entry<'_>) -> Option<(FilterBlock, DetectionBlock)> {
+    let entries = reader.entries(&entry.value, "filter")?;
+    let (rules, rest): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) = entries.into_iter().partition(|entry| entry.key.value == "rules");
+    let Some(rules) = rules.first() else { return reader.missing(entry.key.span, "filter", "rules") };
+    let any = rules.value.text() == Some("any") || matches!(&rules.value.kind, Kind::List(items) if items.is_empty());
+    let rules = if any { None } else { Some(reader.text_or_texts(&rules.value, "rules")) };
+    let rest = Node { kind: Kind::Map(rest.into_iter().cloned().collect()), span: entry.value.span };
+    let detection = detection::read(reader, &Entry { key: entry.key.clone(), value: rest })?;
+    Some((FilterBlock { span: entry.key.span, rules }, detection))
 }
 
 fn uuid(reader: &mut Reader<'_, '_>, text: &Spanned<String>) -> Option<String> {

@@ -25,7 +25,8 @@ pub fn totals(specs: &[SpecResults]) -> (usize, usize) {
 pub fn text(specs: &[SpecResults]) -> String {
     let mut text = String::new();
     for spec in specs.iter().filter(|spec| !spec.results.is_empty()) {
-        text += &format!("{}\n", spec.path);
+        let alone = specs.iter().filter(|other| other.path == spec.path).count() == 1;
+        text += &if alone { format!("{}\n", spec.path) } else { format!("{}: {}\n", spec.path, spec.title) };
         for result in &spec.results {
             let mark = if result.passed() { "ok  " } else { "FAIL" };
             text += &format!("  {mark}  {}\n", result.name);

@@ -8,7 +8,7 @@ pub mod random;
 use cognate::build::{self, Acceptance, Outcome};
 use cognate::detection::Detection;
 use cognate::diagnostic::{Diagnostic, Diagnostics};
-use cognate::frontend::{list_values, understand};
+use cognate::frontend::{Document, list_values, understand, understand_spec};
 use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
 use cognate::site::Site;
@@ -72,8 +72,13 @@ impl World {
         World { log_sources, site, lists }
     }
 
-    /// Reads a spec.
+    /// Reads a file that holds one spec.
     pub fn understand(&self, source: &Source) -> (Option<Detection>, Diagnostics) {
+        understand_spec(source, self)
+    }
+
+    /// Reads a file.
+    pub fn documents(&self, source: &Source) -> Vec<Document> {
         understand(source, self)
     }
 }

@@ -121,7 +121,8 @@ fn actions(count: usize) -> Vec<Value> {
 
 fn understood(texts: &[&str]) -> Vec<Detection> {
     let log_sources = LogSources::built_in();
-    texts.iter().filter_map(|text| understand(&Source::new("rule.yml", *text), &log_sources).0).collect()
+    let documents = texts.iter().flat_map(|text| understand(&Source::new("rule.yml", *text), &log_sources));
+    documents.filter_map(|document| document.detection).collect()
 }
 
 fn cognate(texts: &[&str]) -> anyhow::Result<Runner<'static>> {

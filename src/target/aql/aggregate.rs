@@ -178,7 +178,7 @@ fn measured(writer: &mut Writer<'_>, measure: &Measure) -> Option<Output> {
             let value = compiler.value(argument)?;
             Some(pick(writer, measure, argument, "maximum", (&value, &filter, value.number)))
         }
-        MeasureFunction::Values(_) | MeasureFunction::Percentile(..) => {
+        MeasureFunction::Values(_) | MeasureFunction::Percentile(..) | MeasureFunction::Ordered(_) => {
             let what = format!("`{}`: it has no function for `{}`", measure.name, measure.function.name());
             writer.refuse(
                 measure.span,

@@ -517,7 +517,8 @@ fn is_span(writer: &Writer<'_>, left: &Expression, right: &Expression) -> bool {
             | MeasureFunction::Minimum(_)
             | MeasureFunction::Maximum(_)
             | MeasureFunction::Values(_)
-            | MeasureFunction::Percentile(..),
+            | MeasureFunction::Percentile(..)
+            | MeasureFunction::Ordered(_),
             _,
         ) => false,
     }

@@ -2,7 +2,7 @@
 
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::frontend::understand;
+use crate::frontend::understand_spec;
 use crate::logsource::LogSources;
 use crate::source::Source;
 use crate::target::{Options, Range, Rendered, Target};
@@ -50,7 +50,7 @@ fn detection(body: &str) -> Detection {
     let service = if body.contains("logsource") { "" } else { "logsource: { product: acme, service: typed }\n" };
     let source = Source::new("spec.yml", format!("title: Test\n{service}{body}"));
     let log_sources = LogSources::built_in().with([Source::new("logsources/acme_typed.yml", LOG_SOURCE)]);
-    let (detection, diagnostics): (_, Diagnostics) = understand(&source, &log_sources);
+    let (detection, diagnostics): (_, Diagnostics) = understand_spec(&source, &log_sources);
     detection.unwrap_or_else(|| panic!("{:#?}", diagnostics.sorted()))
 }
 

@@ -2,7 +2,7 @@
 
 use super::condition::{is_empty_text, matches_empty};
 use super::value::merges_empty;
-use crate::detection::{Condition, Detection, MeasureFunction, Predicate, Segment, Shape, Subject, TextPattern, ValueTest, Window};
+use crate::detection::{Condition, Detection, Predicate, Segment, Shape, Subject, TextPattern, ValueTest, Window};
 use crate::diagnostic::K001;
 use crate::expression::ExpressionKind;
 use crate::target::Deviation;
@@ -117,8 +117,7 @@ pub fn used_selections(detection: &Detection) -> FxHashSet<usize> {
         used.insert(at);
     }
     for measure in &aggregate.measures {
-        let argument = MeasureFunction::argument(&measure.function);
-        for expression in argument.into_iter().chain(&measure.filter) {
+        for expression in measure.expressions() {
             expression.visit(&mut |part| {
                 if let ExpressionKind::Selection(index) = &part.kind {
                     used.insert(*index);

@@ -184,7 +184,11 @@ impl Writer<'_> {
             MeasureFunction::Distinct(_) | MeasureFunction::Values(_) | MeasureFunction::Average(_) | MeasureFunction::Percentile(..) => {
                 true
             }
-            MeasureFunction::Count | MeasureFunction::Sum(_) | MeasureFunction::Minimum(_) | MeasureFunction::Maximum(_) => false,
+            MeasureFunction::Count
+            | MeasureFunction::Sum(_)
+            | MeasureFunction::Minimum(_)
+            | MeasureFunction::Maximum(_)
+            | MeasureFunction::Ordered(_) => false,
         };
         let sliding = matches!(self.detection.aggregate.as_ref().map(|aggregate| &aggregate.window), Some(Window::Sliding { .. }));
         if let Some(value) = argument.take_if(|_| counts_present) {
@@ -278,6 +282,15 @@ impl Writer<'_> {
             MeasureFunction::Values(_) => {
                 let text = self.text_of_computed(&argument, measure.span);
                 (self.op("values_if", &[&text, &lines(&counts)]), Kind::Texts, false)
+            }
+            MeasureFunction::Ordered(_) => {
+                let error = Diagnostic::error(
+                    E0401,
+                    measure.span,
+                    format!("KQL cannot express `{}`: no function tells the order of events", measure.name),
+                );
+                self.refuse(error.help("of two selections, `window: { sliding: …, at: … }` tells the order; or skip the target: `targets: { kql: { skip: … } }`"));
+                (String::new(), Kind::Whole, false)
             }
             MeasureFunction::Percentile(_, rank) => return self.percentile(column, measure, &argument, &counts, *rank),
         };

@@ -2,7 +2,7 @@
 
 use crate::detection::{Detection, RegexTest};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::frontend::understand;
+use crate::frontend::understand_spec;
 use crate::logsource::LogSources;
 use crate::source::Source;
 use crate::target::{Options, Range, Rendered, Target};
@@ -54,7 +54,7 @@ fn templates() -> &'static Templates {
 fn detection(body: &str) -> Detection {
     let log_sources = LogSources::built_in().with([Source::new("acme_typed.yml", LOG_SOURCE)]);
     let text = format!("title: T\nlogsource: {{ product: acme, service: typed }}\n{body}");
-    let (detection, diagnostics): (_, Diagnostics) = understand(&Source::new("t.yml", text), &log_sources);
+    let (detection, diagnostics): (_, Diagnostics) = understand_spec(&Source::new("t.yml", text), &log_sources);
     detection.unwrap_or_else(|| panic!("{body}\n{:#?}", diagnostics.sorted()))
 }
 

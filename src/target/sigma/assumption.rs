@@ -144,6 +144,10 @@ fn of_aggregate(aggregate: &Aggregate, found: &mut Vec<Deviation>) {
             let message = format!("values that differ in case are different values in `{}`", measure.name);
             found.push(Deviation::new(S011, measure.span, message));
         }
+        if let MeasureFunction::Ordered(_) = &measure.function {
+            let message = format!("events that come at the same time are in the order of `{}`", measure.name);
+            found.push(Deviation::new(S017, measure.span, message));
+        }
         if let (MeasureFunction::Sum(_), Some(_)) = (&measure.function, &measure.filter) {
             found.push(Deviation::new(S012, measure.span, format!("the values summed in `{}` are never negative", measure.name)));
         }

@@ -77,41 +77,6 @@ pub(super) fn any(mut parts: Vec<Formula>) -> Formula {
     if parts.len() == 1 { parts.remove(0) } else { Formula::Or(parts) }
 }
 
-/// The selections that a formula uses, in order of their index.
-pub(super) fn used(formula: &Formula) -> Vec<usize> {
-    let mut found = Vec::new();
-    collect(formula, &mut found);
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-fn collect(formula: &Formula, found: &mut Vec<usize>) {
-    match formula {
-        Formula::Everything => {}
-        Formula::Selection(index) => found.push(*index),
-        Formula::Not(inner) => collect(inner, found),
-        Formula::And(parts) | Formula::Or(parts) => parts.iter().for_each(|part| collect(part, found)),
-        Formula::Quantified { selections, .. } => found.extend(selections),
-    }
-}
-
-/// The same formula over other indexes.
-pub(super) fn reindex(formula: &Formula, place: &impl Fn(usize) -> usize) -> Formula {
-    let list = |parts: &[Formula]| parts.iter().map(|part| reindex(part, place)).collect();
-    match formula {
-        Formula::Everything => Formula::Everything,
-        Formula::Selection(index) => Formula::Selection(place(*index)),
-        Formula::Not(inner) => Formula::Not(Box::new(reindex(inner, place))),
-        Formula::And(parts) => Formula::And(list(parts)),
-        Formula::Or(parts) => Formula::Or(list(parts)),
-        Formula::Quantified { count, pattern, selections } => {
-            let selections = selections.iter().map(|index| place(*index)).collect();
-            Formula::Quantified { count: *count, pattern: pattern.clone(), selections }
-        }
-    }
-}
-
 /// Names that no reader misunderstands: letters, digits and `_`, no word of the condition language, each once.
 pub(super) fn portable_names(written: &[&str]) -> Vec<String> {
     let mut taken: FxHashSet<String> = FxHashSet::default();

@@ -16,6 +16,7 @@ use super::threshold::{Threshold, terms};
 use crate::detection::{Aggregate, Detection, Formula, Measure, MeasureFunction, Metadata, Window};
 use crate::diagnostic::{Diagnostic, E0401};
 use crate::expression::{Expression, ExpressionKind};
+use crate::letter_case::identifier;
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
 use crate::yaml::Value;
@@ -111,6 +112,9 @@ impl<'a> Builder<'a> {
             let base = self.base("events", None, None)?;
             return Some((Kind::Events, vec![base], Limit::of(threshold)));
         };
+        if let MeasureFunction::Ordered(steps) = &measure.function {
+            return self.in_order(threshold, measure, steps);
+        }
         let kind = self.kind(measure)?;
         let guard = match &measure.function {
             MeasureFunction::Distinct(argument) => plain_field(argument).filter(|field| field.optional),
@@ -120,10 +124,32 @@ impl<'a> Builder<'a> {
             | MeasureFunction::Minimum(_)
             | MeasureFunction::Maximum(_)
             | MeasureFunction::Values(_)
-            | MeasureFunction::Percentile(..) => None,
+            | MeasureFunction::Percentile(..)
+            | MeasureFunction::Ordered(_) => None,
         };
         let base = self.base(&measure.name, measure.filter.as_ref(), guard.as_ref())?;
         Some((kind, vec![base], Limit::of(threshold)))
+    }
+
+    /// All steps of `ordered`, one after the other.
+    fn in_order(&mut self, threshold: &Threshold, measure: &'a Measure, steps: &[Expression]) -> Option<(Kind, Vec<usize>, Limit)> {
+        if threshold.least() != steps.len() as u64 || measure.filter.is_some() {
+            let what = format!("`{}` with a filter, or of some of its steps only", measure.name);
+            self.refuse(threshold.span, &what, "require all steps, without `where`");
+            return None;
+        }
+        let mut bases = Vec::with_capacity(steps.len());
+        for (number, step) in (1..).zip(steps) {
+            let selection = if let ExpressionKind::Selection(index) = step.kind { self.detection.selections.get(index) } else { None };
+            let name = selection.map_or_else(|| format!("{}_{number}", measure.name), |selection| selection.name.clone());
+            let base = self.base(&name, Some(step), None)?;
+            if bases.contains(&base) {
+                self.refuse(step.span, "a step that comes twice", "leave one out");
+                return None;
+            }
+            bases.push(base);
+        }
+        Some(self.all_seen("temporal_ordered", bases))
     }
 
     /// Several thresholds at once: only "at least one event of each" has a form.
@@ -216,7 +242,7 @@ impl<'a> Builder<'a> {
                 self.refuse(measure.span, &what, skip);
                 None
             }
-            MeasureFunction::Minimum(_) | MeasureFunction::Maximum(_) | MeasureFunction::Values(_) => {
+            MeasureFunction::Minimum(_) | MeasureFunction::Maximum(_) | MeasureFunction::Values(_) | MeasureFunction::Ordered(_) => {
                 let what = format!("a threshold on `{}`: there is no correlation for `{}`", measure.name, measure.function.name());
                 self.refuse(measure.span, &what, skip);
                 None
@@ -439,11 +465,4 @@ fn slug(metadata: &Metadata) -> String {
         (true, Some(id)) => format!("rule_{}", identifier(id)),
         (true, None) => format!("rule_{}", identifier(&stable_id(metadata, "name"))),
     }
-}
-
-/// Lower case ASCII letters and digits, everything else as a single `_`.
-fn identifier(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let parts: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
-    parts.join("_")
 }

@@ -36,7 +36,7 @@ pub(super) fn assumptions(detection: &Detection) -> Vec<Deviation> {
     if let Some(aggregate) = &detection.aggregate {
         aggregate.group_by.iter().for_each(|key| add(&key.field, key.span));
         for measure in &aggregate.measures {
-            measure.function.argument().into_iter().chain(&measure.filter).for_each(|expression| of_expression(expression, &mut add));
+            measure.expressions().for_each(|expression| of_expression(expression, &mut add));
         }
     }
     found

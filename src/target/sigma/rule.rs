@@ -67,16 +67,24 @@ impl Body {
         self.parts.len() - 1
     }
 
-    /// Requires something more.
+    /// Requires something more; `(a or b) and a` is `a`.
     pub fn require(&mut self, formula: Formula) {
         let before = std::mem::replace(&mut self.formula, Formula::Everything);
-        self.formula = condition::all([before, formula]);
+        self.formula = match &before {
+            Formula::Or(parts) if parts.contains(&formula) => formula,
+            Formula::Everything
+            | Formula::Selection(_)
+            | Formula::Not(_)
+            | Formula::And(_)
+            | Formula::Or(_)
+            | Formula::Quantified { .. } => condition::all([before, formula]),
+        };
     }
 
     /// Without the parts that the formula does not use.
     pub fn pruned(self) -> Body {
-        let used = condition::used(&self.formula);
-        let formula = condition::reindex(&self.formula, &|index| used.iter().position(|other| *other == index).unwrap_or(0));
+        let used = self.formula.selections();
+        let formula = self.formula.over(&|index| used.iter().position(|other| *other == index).unwrap_or(0));
         let parts = self.parts.into_iter().enumerate().filter(|(index, _)| used.contains(index)).map(|(_, part)| part).collect();
         Body { parts, formula }
     }

@@ -2,7 +2,7 @@
 
 use crate::detection::Detection;
 use crate::diagnostic::Diagnostic;
-use crate::frontend::understand;
+use crate::frontend::understand_spec;
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
 use crate::source::{Source, Span, Spanned};
@@ -46,7 +46,7 @@ fn templates() -> Templates {
 
 fn lower(spec: &str, excludes: bool) -> Detection {
     let world = World { log_sources: LogSources::built_in(), excludes };
-    let (detection, diagnostics) = understand(&Source::new("spec.yml", spec), &world);
+    let (detection, diagnostics) = understand_spec(&Source::new("spec.yml", spec), &world);
     detection.unwrap_or_else(|| panic!("{:?}\n{spec}", diagnostics.sorted()))
 }
 

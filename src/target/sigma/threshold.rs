@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
     }
 
     fn threshold(&mut self, index: usize, measure: &Measure, relation: Relational, value: f64, span: Span) -> Option<Threshold> {
-        let counted = matches!(measure.function, MeasureFunction::Count | MeasureFunction::Distinct(_));
+        let counted = matches!(measure.function, MeasureFunction::Count | MeasureFunction::Distinct(_) | MeasureFunction::Ordered(_));
         let or_equal = match relation {
             Relational::Greater => false,
             Relational::GreaterOrEqual => true,

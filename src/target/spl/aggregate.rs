@@ -43,7 +43,7 @@ pub fn render(writer: &mut Writer<'_>, aggregate: &Aggregate, bounds: Bounds) ->
 fn plan(writer: &mut Writer<'_>, aggregate: &Aggregate) -> Plan {
     let (mut fields, mut selections) = (Vec::new(), BTreeSet::new());
     for measure in &aggregate.measures {
-        for expression in measure.function.argument().into_iter().chain(&measure.filter) {
+        for expression in measure.expressions() {
             collect(expression, &mut fields, &mut selections);
         }
     }
@@ -343,6 +343,13 @@ fn measure(writer: &mut Writer<'_>, measure: &Measure, names: &Names) -> Option<
         Some(filter) => Some(writer.boolean(filter, names)?.text),
         None => None,
     };
+    if let MeasureFunction::Ordered(_) = measure.function {
+        let what = format!("`{}`: no function tells the order of events", measure.name);
+        let help =
+            "of two selections, `window: { sliding: …, at: … }` tells the order; or skip the target: `targets: { spl: { skip: … } }`";
+        writer.refuse(measure.span, &what, help);
+        return None;
+    }
     let Some(argument) = measure.function.argument() else {
         return Some(match filter {
             Some(filter) => writer.op("count_where", &[&inside(&filter)]),
@@ -365,7 +372,7 @@ fn measure(writer: &mut Writer<'_>, measure: &Measure, names: &Names) -> Option<
     let plain = list_name(&value).as_ref() == Some(&value);
     let value = if plain { value } else { writer.op("computed", &[&value]) };
     Some(match &measure.function {
-        MeasureFunction::Count => writer.op("count_events", &[]),
+        MeasureFunction::Count | MeasureFunction::Ordered(_) => writer.op("count_events", &[]),
         MeasureFunction::Distinct(_) => writer.op("distinct", &[&value]),
         MeasureFunction::Sum(_) => writer.op("sum", &[&value]),
         MeasureFunction::Average(_) => writer.op("average", &[&value]),

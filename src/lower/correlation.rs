@@ -1,0 +1,531 @@
+//! A Sigma correlation and the rules that it names → the selections of those rules and an `aggregate` block over them, so
+//! that everything that follows is the same as for a spec that is written so.
+
+use super::filter::{self, Filters};
+use super::{List, Lowering, MAX_COMBINATIONS, column_name, combinations, exclusions, fill_lists, parameters, resolve_log_source};
+use crate::condition;
+use crate::detection::{Formula, Quantity, Selection};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0104, E0110, E0111, E0112, E0113, E0114, E0307, did_you_mean};
+use crate::expression::Relational;
+use crate::expression::parse::{Written, WrittenKind};
+use crate::letter_case::identifier;
+use crate::rules::Found;
+use crate::source::{Span, Spanned};
+use crate::spec::{
+    AggregateBlock, AliasBlock, Body, CorrelationBlock, CorrelationCondition, CorrelationKind, ItemBlock, ListBlock, Spec, WindowBlock,
+};
+use std::sync::Arc;
+
+/// The selections of all rules, and which events match one of the rules.
+pub(super) struct Events {
+    pub selections: Vec<Selection>,
+    pub formula: Formula,
+}
+
+/// A rule that the correlation names.
+struct Base {
+    /// The reference to it.
+    reference: Spanned<String>,
+    /// Ids and names.
+    names: Vec<String>,
+    /// What its measure and its selections are called after.
+    name: String,
+    spec: Arc<Spec>,
+    /// Which of all selections say what it matches.
+    formula: Formula,
+}
+
+/// The correlation as a spec with an aggregate, and the events that it counts.
+pub(super) fn resolve(
+    spec: &Spec,
+    block: &CorrelationBlock,
+    filters: &Filters<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Spec, Events)> {
+    let mut resolver = Resolver { block, filters, diagnostics };
+    let mut bases = resolver.bases()?;
+    resolver.one_log_source(&bases)?;
+    let events = resolver.events(&mut bases)?;
+    let aggregate = resolver.aggregate(&bases, &events)?;
+    let log_source = bases.first()?.spec.log_source.clone();
+    Some((Spec { log_source, aggregate: Some(aggregate), ..spec.clone() }, events))
+}
+
+/// Measures, and a condition over them.
+type Measured = (Vec<(Spanned<String>, Written)>, Written);
+
+struct Resolver<'a, 'd> {
+    block: &'a CorrelationBlock,
+    filters: &'a Filters<'a>,
+    diagnostics: &'d mut Diagnostics,
+}
+
+impl Resolver<'_, '_> {
+    fn fail<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
+        self.diagnostics.push(diagnostic);
+        None
+    }
+
+    /// The rules in the order of the references; all that are wrong are reported.
+    fn bases(&mut self) -> Option<Vec<Base>> {
+        let mut bases: Vec<Base> = Vec::new();
+        let mut good = true;
+        for reference in &self.block.rules {
+            match self.base(reference) {
+                Some(base) if bases.iter().any(|other| other.names == base.names) => {
+                    if self.block.kind == CorrelationKind::TemporalOrdered {
+                        let error = Diagnostic::error(E0110, reference.span, "a rule that comes twice in the order is not supported");
+                        return self.fail(error.help("name each rule once"));
+                    }
+                }
+                Some(base) => bases.push(base),
+                None => good = false,
+            }
+        }
+        let mut taken: Vec<String> = Vec::new();
+        for base in &mut bases {
+            base.name = self.column(&base.name, &taken);
+            taken.push(base.name.clone());
+        }
+        good.then_some(bases)
+    }
+
+    /// A name for a measure that no other column has.
+    fn column(&self, name: &str, taken: &[String]) -> String {
+        let keys: Vec<String> = self.block.group_by.iter().map(|key| column_name(&key.value)).collect();
+        let is_taken = |name: &String| {
+            let mut others = keys.iter().chain(taken).map(String::as_str).chain(["window_start", "window_end"]);
+            others.any(|other| other.eq_ignore_ascii_case(name))
+        };
+        let mut names = std::iter::once(name.to_owned()).chain((2..).map(|number| format!("{name}_{number}")));
+        names.find(|name| !is_taken(name)).unwrap_or_else(|| name.to_owned())
+    }
+
+    fn base(&mut self, reference: &Spanned<String>) -> Option<Base> {
+        let (name, span) = (&reference.value, reference.span);
+        let rule = match self.filters.find(name) {
+            Found::One(rule) => rule,
+            Found::Nothing => return self.fail(self.filters.unknown(reference)),
+            Found::Several(paths) => {
+                let message = format!("several rules are called `{name}`: in {}", paths.join(", "));
+                return self.fail(Diagnostic::error(E0112, span, message).help("give each an `id` or a `name` of its own"));
+            }
+        };
+        let reason = match &rule.spec {
+            None => "it has errors",
+            Some(spec) if spec.correlation.is_some() => "correlations of correlations are not supported yet",
+            Some(spec) if spec.filter.is_some() => "it is a filter",
+            Some(spec) if spec.aggregate.is_some() => "it counts events itself",
+            Some(spec) => {
+                let spec = if rule.path == self.filters.path { Arc::clone(spec) } else { Arc::new(moved(spec, span)) };
+                let written = spec.metadata.name.as_deref().unwrap_or(&spec.metadata.title.value);
+                let name = Some(identifier(written)).filter(|name| !name.is_empty()).unwrap_or_else(|| "rule".to_owned());
+                return Some(Base { reference: reference.clone(), names: rule.names.clone(), name, spec, formula: Formula::Everything });
+            }
+        };
+        let help = "a correlation counts the events of rules that have a `detection` and no `aggregate`";
+        self.fail(Diagnostic::error(E0112, span, format!("the rule `{name}` cannot be counted: {reason}")).help(help))
+    }
+
+    fn one_log_source(&mut self, bases: &[Base]) -> Option<()> {
+        let first = bases.first()?;
+        let id = &first.spec.log_source.value.id;
+        match bases.iter().find(|base| base.spec.log_source.value.id != *id) {
+            None => Some(()),
+            Some(other) => {
+                let message =
+                    format!("the rules have different log sources: `{}` and `{}`", id.path(), other.spec.log_source.value.id.path());
+                let error = Diagnostic::error(E0113, other.reference.span, message).label(first.reference.span, format!("`{}`", id.path()));
+                self.fail(error.help("one query reads one log source: write a correlation for each"))
+            }
+        }
+    }
+
+    /// The selections of all rules under names that say which rule they are of.
+    fn events(&mut self, bases: &mut [Base]) -> Option<Events> {
+        let mut selections: Vec<Selection> = Vec::new();
+        let (several, mut good) = (bases.len() > 1, true);
+        for base in bases.iter_mut() {
+            let Some(mut own) = self.lowered(base) else {
+                good = false;
+                continue;
+            };
+            if several {
+                name_after(base, &mut own);
+            }
+            let start = selections.len();
+            base.formula = own.formula.over(&|index| start + index);
+            selections.append(&mut own.selections);
+        }
+        let formula = match bases {
+            [base] => base.formula.clone(),
+            several => Formula::Or(several.iter().map(|base| base.formula.clone()).collect()),
+        };
+        good.then_some(Events { selections, formula })
+    }
+
+    /// The selections that a rule uses and its condition, with what the site excludes from it.
+    fn lowered(&mut self, base: &Base) -> Option<Events> {
+        let (spec, mut found) = (&*base.spec, Diagnostics::new());
+        let log_source = resolve_log_source(spec, self.filters.surroundings, &mut found);
+        let lists: Vec<List> = fill_lists(spec, self.filters.surroundings, &mut found);
+        let parameters = parameters(spec, self.filters.surroundings);
+        let mut lowering =
+            Lowering { spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics: &mut found };
+        let selections = lowering.selections();
+        let formula = lowering.formula(&selections);
+        let filtered = filter::apply(&mut lowering, self.filters, selections, formula);
+        let excluded = exclusions(&mut lowering, self.filters.surroundings);
+        let (Some(Events { mut selections, mut formula }), false) = (filtered, found.has_errors()) else {
+            let message = format!("the rule `{}` has errors", base.reference.value);
+            return self.fail(Diagnostic::error(E0112, base.reference.span, message).help("they are reported where it stands"));
+        };
+        for (number, exclusion) in (1..).zip(excluded) {
+            let name = free(format!("site_exclusion_{number}"), &selections);
+            selections.push(Selection { name, span: spec.span, body: exclusion.body, condition: exclusion.condition });
+            formula = Formula::And(vec![formula, Formula::Not(Box::new(Formula::Selection(selections.len() - 1)))]);
+        }
+        Some(used(Events { selections, formula }))
+    }
+
+    fn aggregate(&mut self, bases: &[Base], events: &Events) -> Option<AggregateBlock> {
+        let (measures, condition) = match self.block.kind {
+            CorrelationKind::TemporalOrdered => self.in_order(bases, events)?,
+            CorrelationKind::Temporal => self.temporal(bases, events)?,
+            CorrelationKind::EventCount
+            | CorrelationKind::ValueCount
+            | CorrelationKind::ValueSum
+            | CorrelationKind::ValueAverage
+            | CorrelationKind::ValuePercentile
+            | CorrelationKind::ValueMedian => self.measured(bases)?,
+        };
+        let group_by: Option<Vec<_>> = self.block.group_by.iter().map(|key| self.key(key, bases)).collect();
+        Some(AggregateBlock {
+            span: self.block.span,
+            group_by: group_by?,
+            window: Some(WindowBlock::Sliding(self.block.timespan, None)),
+            measures,
+            derive: Vec::new(),
+            condition: Some(condition),
+            has_condition: true,
+            labels: Vec::new(),
+            sort: Vec::new(),
+            broken: Vec::new(),
+        })
+    }
+
+    /// One measure over the events of all rules.
+    fn measured(&mut self, bases: &[Base]) -> Option<Measured> {
+        let kind = self.block.kind;
+        let Some(CorrelationCondition::Limit { relational, number, span, field, percentile }) = &self.block.condition else { return None };
+        let (function, rank) = match kind {
+            CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => ("count", None),
+            CorrelationKind::ValueCount => ("distinct", None),
+            CorrelationKind::ValueSum => ("sum", None),
+            CorrelationKind::ValueAverage => ("avg", None),
+            CorrelationKind::ValueMedian => ("percentile", Some(Spanned::new(50.0, *span))),
+            CorrelationKind::ValuePercentile => match percentile {
+                Some(rank) => ("percentile", Some(rank.clone())),
+                None => {
+                    let error = Diagnostic::error(E0103, *span, "`condition` has no `percentile`");
+                    return self.fail(error.help("say which percentile of the field's values is meant: `percentile: 95`"));
+                }
+            },
+        };
+        let mut arguments = Vec::new();
+        match (function, field) {
+            ("count", None) => {}
+            ("count", Some(field)) => {
+                let error = Diagnostic::error(E0104, field.span, "`event_count` counts events, not the values of a field");
+                return self.fail(error.help("remove `field`, or use `type: value_count`"));
+            }
+            (_, Some(field)) => arguments.push(self.key(field, bases)?.1),
+            (_, None) => {
+                let error = Diagnostic::error(E0103, *span, format!("`condition` of `{}` has no `field`", kind.name()));
+                return self.fail(error.help("name the field whose values are measured: `field: user`"));
+            }
+        }
+        arguments.extend(rank.map(|rank| Written { kind: WrittenKind::Number(rank.value), span: rank.span }));
+        let name = Spanned::new(self.column(kind.name(), &[]), self.block.span);
+        let condition = compare(*relational, &name.value, *number, *span);
+        let call = WrittenKind::Call(Spanned::new(function.to_owned(), *span), arguments, None);
+        Some((vec![(name, Written { kind: call, span: *span })], condition))
+    }
+
+    /// One count for each rule.
+    fn temporal(&mut self, bases: &[Base], events: &Events) -> Option<Measured> {
+        let measure = |base: &Base| {
+            let span = base.reference.span;
+            let argument = expression(&base.formula, &events.selections, span);
+            let call = WrittenKind::Call(Spanned::new("count".to_owned(), span), vec![argument], None);
+            (Spanned::new(base.name.clone(), span), Written { kind: call, span })
+        };
+        let seen: Vec<Written> = bases.iter().map(|base| compare(Relational::Greater, &base.name, 0.0, base.reference.span)).collect();
+        let condition = match &self.block.condition {
+            None => all(seen, self.block.span),
+            Some(CorrelationCondition::Rules(written)) => self.rules_seen(written, bases, &seen)?,
+            Some(CorrelationCondition::Limit { relational, number, span, field, .. }) => {
+                if let Some(field) = field {
+                    let error = Diagnostic::error(
+                        E0104,
+                        field.span,
+                        format!("`{}` counts rules, not the values of a field", self.block.kind.name()),
+                    );
+                    return self.fail(error.help("remove `field`"));
+                }
+                self.rules_counted(*relational, *number, *span, &seen)?
+            }
+        };
+        Some((bases.iter().map(measure).collect(), condition))
+    }
+
+    /// All rules, one after the other; a single one has no order.
+    fn in_order(&mut self, bases: &[Base], events: &Events) -> Option<Measured> {
+        if bases.len() < 2 {
+            return self.temporal(bases, events);
+        }
+        let seen = match &self.block.condition {
+            None => self.block.span,
+            Some(CorrelationCondition::Limit {
+                relational: Relational::GreaterOrEqual | Relational::Equal,
+                number,
+                span,
+                field: None,
+                ..
+            }) if *number == bases.len() as f64 => *span,
+            Some(CorrelationCondition::Limit { span, .. }) => return self.fail(not_all(*span, bases.len())),
+            Some(CorrelationCondition::Rules(_)) => return self.fail(not_all(self.block.span, bases.len())),
+        };
+        let steps = bases.iter().map(|base| expression(&base.formula, &events.selections, base.reference.span)).collect();
+        let call = WrittenKind::Call(Spanned::new("ordered".to_owned(), self.block.span), steps, None);
+        let name = Spanned::new(self.column(self.block.kind.name(), &[]), self.block.span);
+        let condition = compare(Relational::GreaterOrEqual, &name.value, bases.len() as f64, seen);
+        Some((vec![(name, Written { kind: call, span: self.block.span })], condition))
+    }
+
+    /// So many of the rules are seen.
+    fn rules_counted(&mut self, relational: Relational, number: f64, span: Span, seen: &[Written]) -> Option<Written> {
+        let holds = |count: usize| match relational {
+            Relational::Greater => count as f64 > number,
+            Relational::GreaterOrEqual => count as f64 >= number,
+            Relational::Less => (count as f64) < number,
+            Relational::LessOrEqual => count as f64 <= number,
+            Relational::Equal => count as f64 == number,
+            Relational::NotEqual => count as f64 != number,
+        };
+        // a window without events does not exist, so at least one rule is seen
+        let counts: Vec<usize> = (1..=seen.len()).filter(|count| holds(*count)).collect();
+        let (Some(least), Some(most)) = (counts.first().copied(), counts.last().copied()) else {
+            let message = format!("this can never hold: from 1 to {} of the rules are seen", seen.len());
+            return self.fail(Diagnostic::error(E0307, span, message).help("compare with a number of rules that can be seen"));
+        };
+        if counts.iter().any(|count| combinations(seen.len(), *count) > MAX_COMBINATIONS) {
+            let message = format!("the condition stands for more than {MAX_COMBINATIONS} combinations of rules");
+            return self.fail(Diagnostic::error(E0104, span, message).help("name fewer rules, or require all of them"));
+        }
+        let between = |least: usize, most: usize| {
+            let mut parts = vec![at_least(least, seen, span)];
+            if most < seen.len() {
+                parts.push(not(at_least(most + 1, seen, span)));
+            }
+            all(parts, span)
+        };
+        // `neq` leaves a gap
+        match (least..=most).find(|count| !counts.contains(count)) {
+            None => Some(between(least, most)),
+            Some(gap) => Some(any(vec![between(least, gap - 1), between(gap + 1, most)], span)),
+        }
+    }
+
+    /// pySigma's condition over rules.
+    fn rules_seen(&mut self, written: &condition::Written, bases: &[Base], seen: &[Written]) -> Option<Written> {
+        let each = |resolver: &mut Self, parts: &[condition::Written]| {
+            parts.iter().map(|part| resolver.rules_seen(part, bases, seen)).collect::<Option<Vec<_>>>()
+        };
+        match written {
+            condition::Written::Name(name) => {
+                let named = |base: &Base| base.reference.value == name.value || base.names.contains(&name.value);
+                match bases.iter().position(named) {
+                    Some(index) => Some(Written { span: name.span, ..seen[index].clone() }),
+                    None => {
+                        let known = bases.iter().map(|base| base.reference.value.as_str());
+                        let help = did_you_mean(&name.value, known)
+                            .unwrap_or_else(|| "a condition names rules that stand under `rules`".to_owned());
+                        self.fail(
+                            Diagnostic::error(E0111, name.span, format!("`{}` is no rule of this correlation", name.value)).help(help),
+                        )
+                    }
+                }
+            }
+            condition::Written::Not(inner) => Some(not(self.rules_seen(inner, bases, seen)?)),
+            condition::Written::And(parts) => Some(all(each(self, parts)?, self.block.span)),
+            condition::Written::Or(parts) => Some(any(each(self, parts)?, self.block.span)),
+            condition::Written::Quantified(count, pattern) => {
+                let matches =
+                    |base: &Base| pattern.value == "them" || base.names.iter().any(|name| condition::name_matches(&pattern.value, name));
+                let chosen: Vec<Written> = bases.iter().zip(seen).filter(|(base, _)| matches(base)).map(|(_, seen)| seen.clone()).collect();
+                let least = match count {
+                    Quantity::All => chosen.len(),
+                    Quantity::AtLeast(count) => *count,
+                };
+                if chosen.is_empty() || least > chosen.len() || combinations(chosen.len(), least) > MAX_COMBINATIONS {
+                    let message = format!("`{}` matches {} of the rules", pattern.value, chosen.len());
+                    return self.fail(Diagnostic::error(E0111, pattern.span, message).help("name the rules"));
+                }
+                Some(at_least(least, &chosen, pattern.span))
+            }
+        }
+    }
+
+    /// A field, or what an alias stands for, with the column's name.
+    fn key(&mut self, key: &Spanned<String>, bases: &[Base]) -> Option<(Option<Spanned<String>>, Written)> {
+        let field = |name: &str| Written { kind: WrittenKind::Name(name.to_owned()), span: key.span };
+        let Some(AliasBlock { name: alias, fields }) = self.block.aliases.iter().find(|alias| alias.name.value == key.value) else {
+            return Some((None, field(&key.value)));
+        };
+        let mut meant: Option<&Spanned<String>> = None;
+        for (rule, field) in fields {
+            if !bases.iter().any(|base| base.reference.value == rule.value || base.names.contains(&rule.value)) {
+                let known = bases.iter().map(|base| base.reference.value.as_str());
+                let help = did_you_mean(&rule.value, known).unwrap_or_else(|| "an alias names rules that stand under `rules`".to_owned());
+                let message = format!("`{}` is no rule of this correlation", rule.value);
+                return self.fail(Diagnostic::error(E0111, rule.span, message).help(help));
+            }
+            match meant {
+                Some(first) if first.value != field.value => {
+                    let message = format!("the alias `{}` stands for `{}` and for `{}`", alias.value, first.value, field.value);
+                    let error = Diagnostic::error(E0114, field.span, message).label(first.span, "the other field");
+                    return self.fail(error.help("an alias must stand for the same field in every rule: the rules have one log source"));
+                }
+                Some(_) => {}
+                None => meant = Some(field),
+            }
+        }
+        match meant {
+            Some(meant) => Some((Some(key.clone()), field(&meant.value))),
+            None => self.fail(
+                Diagnostic::error(E0103, alias.span, format!("the alias `{}` names no field", alias.value)).help("write `rule: field`"),
+            ),
+        }
+    }
+}
+
+fn not_all(span: Span, rules: usize) -> Diagnostic {
+    let error = Diagnostic::error(E0110, span, "only all rules in their order are supported");
+    error.help(format!("leave the condition out, or write `gte: {rules}`"))
+}
+
+/// Only the selections that the formula uses.
+fn used(events: Events) -> Events {
+    let used = events.formula.selections();
+    let formula = events.formula.over(&|index| used.iter().position(|other| *other == index).unwrap_or(0));
+    let all = events.selections.into_iter().enumerate();
+    Events { selections: all.filter(|(index, _)| used.contains(index)).map(|(_, selection)| selection).collect(), formula }
+}
+
+/// Among several rules, selections are called after theirs; patterns are written out, because they name other selections.
+fn name_after(base: &Base, own: &mut Events) {
+    let single = own.selections.len() == 1;
+    for selection in &mut own.selections {
+        selection.name = if single { base.name.clone() } else { format!("{}.{}", base.name, selection.name) };
+    }
+    own.formula = own.formula.without_patterns();
+}
+
+pub(super) fn free(name: String, selections: &[Selection]) -> String {
+    let taken = |name: &String| selections.iter().any(|selection| selection.name == *name);
+    let mut names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}_{number}")));
+    names.find(|name| !taken(name)).unwrap_or(name)
+}
+
+/// A formula as the expression of a measure.
+fn expression(formula: &Formula, selections: &[Selection], span: Span) -> Written {
+    let each = |parts: &[Formula]| parts.iter().map(|part| expression(part, selections, span)).collect::<Vec<_>>();
+    match formula {
+        Formula::Everything => Written { kind: WrittenKind::Boolean(true), span },
+        Formula::Selection(index) => Written { kind: WrittenKind::Name(selections[*index].name.clone()), span },
+        Formula::Not(inner) => not(expression(inner, selections, span)),
+        Formula::And(parts) => all(each(parts), span),
+        Formula::Or(parts) => any(each(parts), span),
+        Formula::Quantified { count, selections: chosen, .. } => {
+            let parts: Vec<Written> = chosen.iter().map(|index| expression(&Formula::Selection(*index), selections, span)).collect();
+            match count {
+                Quantity::All => all(parts, span),
+                Quantity::AtLeast(count) => at_least(*count, &parts, span),
+            }
+        }
+    }
+}
+
+fn compare(relational: Relational, measure: &str, number: f64, span: Span) -> Written {
+    let measure = Written { kind: WrittenKind::Name(measure.to_owned()), span };
+    let number = Written { kind: WrittenKind::Number(number), span };
+    Written { kind: WrittenKind::Compare(relational, Box::new(measure), Box::new(number)), span }
+}
+
+fn not(inner: Written) -> Written {
+    Written { span: inner.span, kind: WrittenKind::Not(Box::new(inner)) }
+}
+
+fn all(mut parts: Vec<Written>, span: Span) -> Written {
+    if parts.len() == 1 { parts.remove(0) } else { Written { kind: WrittenKind::And(parts), span } }
+}
+
+fn any(mut parts: Vec<Written>, span: Span) -> Written {
+    if parts.len() == 1 { parts.remove(0) } else { Written { kind: WrittenKind::Or(parts), span } }
+}
+
+/// At least so many of the parts, at least one, hold.
+fn at_least(count: usize, parts: &[Written], span: Span) -> Written {
+    if count <= 1 {
+        return any(parts.to_vec(), span);
+    }
+    if count >= parts.len() {
+        return all(parts.to_vec(), span);
+    }
+    let with = all(vec![parts[0].clone(), at_least(count - 1, &parts[1..], span)], span);
+    any(vec![with, at_least(count, &parts[1..], span)], span)
+}
+
+/// A spec of another file with all places at the reference to it.
+pub(super) fn moved(spec: &Spec, span: Span) -> Spec {
+    let mut spec = spec.clone();
+    spec.span = span;
+    spec.log_source.span = span;
+    spec.detection.span = span;
+    for (name, body) in &mut spec.detection.selections {
+        name.span = span;
+        move_body(body, span);
+    }
+    spec.detection.conditions.iter_mut().for_each(|condition| move_condition(condition, span));
+    for (name, block) in &mut spec.lists {
+        name.span = span;
+        match block {
+            ListBlock::Inline(values) => values.iter_mut().for_each(|value| value.span = span),
+            ListBlock::File(path) => path.span = span,
+        }
+    }
+    spec.parameters.iter_mut().for_each(|(name, _)| name.span = span);
+    spec
+}
+
+fn move_body(body: &mut Body, span: Span) {
+    let move_item = |item: &mut ItemBlock| {
+        item.span = span;
+        item.modifiers.iter_mut().for_each(|modifier| modifier.span = span);
+        item.values.iter_mut().for_each(|value| value.span = span);
+    };
+    match body {
+        Body::Items(items) => items.iter_mut().for_each(move_item),
+        Body::Alternatives(bodies) => bodies.iter_mut().for_each(|body| move_body(body, span)),
+    }
+}
+
+fn move_condition(condition: &mut condition::Written, span: Span) {
+    match condition {
+        condition::Written::Name(name) => name.span = span,
+        condition::Written::Not(inner) => move_condition(inner, span),
+        condition::Written::And(parts) | condition::Written::Or(parts) => parts.iter_mut().for_each(|part| move_condition(part, span)),
+        condition::Written::Quantified(_, pattern) => pattern.span = span,
+    }
+}

@@ -1,0 +1,97 @@
+//! Specs go in; the rules by id and name come out, for the correlations that refer to them.
+
+use crate::logsource::LogSourceId;
+use crate::source::Spanned;
+use crate::spec::Spec;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// A document that others may refer to.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The file that it stands in, as it is shown.
+    pub path: String,
+    /// Its id and its name, as far as it has them.
+    pub names: Vec<String>,
+    /// What it says, if it can be read.
+    pub spec: Option<Arc<Spec>>,
+}
+
+/// All rules of a file, or of many.
+#[derive(Debug, Default)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    places: FxHashMap<String, Vec<usize>>,
+    /// What correlations refer to that do not generate the queries of their rules.
+    counted: FxHashSet<String>,
+}
+
+/// What a reference means.
+pub enum Found<'r> {
+    /// No rule has this id or name.
+    Nothing,
+    /// This one.
+    One(&'r Rule),
+    /// Several do; the files that they stand in.
+    Several(Vec<&'r str>),
+}
+
+impl Rules {
+    /// Makes them findable.
+    pub fn new(rules: impl IntoIterator<Item = Rule>) -> Rules {
+        let mut all = Rules::default();
+        for rule in rules {
+            let mut names: Vec<String> = rule.names.iter().map(|name| key(name)).collect();
+            names.dedup();
+            names.into_iter().for_each(|name| all.places.entry(name).or_default().push(all.rules.len()));
+            let correlation = rule.spec.iter().filter_map(|spec| spec.correlation.as_ref()).find(|block| !block.generate);
+            all.counted.extend(correlation.iter().flat_map(|block| &block.rules).map(|reference| key(&reference.value)));
+            all.rules.push(rule);
+        }
+        all
+    }
+
+    /// The rule with an id or a name.
+    pub fn find(&self, reference: &str) -> Found<'_> {
+        match self.places.get(&key(reference)).map(Vec::as_slice) {
+            None | Some([]) => Found::Nothing,
+            Some([place]) => Found::One(&self.rules[*place]),
+            Some(places) => Found::Several(places.iter().map(|place| self.rules[*place].path.as_str()).collect()),
+        }
+    }
+
+    /// The filters that change a rule: those that name it, and those of any rule of its log source.
+    pub fn filters(&self, rule: &Spec) -> impl Iterator<Item = &Rule> {
+        let names: Vec<String> = rule.metadata.id.iter().chain(&rule.metadata.name).map(|name| key(name)).collect();
+        let log_source = rule.log_source.value.id.clone();
+        self.rules.iter().filter(move |filter| {
+            let Some((block, spec)) = filter.spec.as_ref().and_then(|spec| Some((spec.filter.as_ref()?, spec))) else { return false };
+            let named = |rules: &Vec<Spanned<String>>| rules.iter().any(|rule| names.contains(&key(&rule.value)));
+            block.rules.as_ref().is_none_or(named) && covers(&spec.log_source.value.id, &log_source)
+        })
+    }
+
+    /// Whether a rule with one of these names only says what a correlation counts.
+    pub fn is_base(&self, names: &[String]) -> bool {
+        !self.counted.is_empty() && names.iter().any(|name| self.counted.contains(&key(name)))
+    }
+
+    /// All ids and names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().flat_map(|rule| &rule.names).map(String::as_str)
+    }
+}
+
+/// Whether a log source is the other one, or says less.
+fn covers(wide: &LogSourceId, narrow: &LogSourceId) -> bool {
+    let fits = |wide: &Option<String>, narrow: &Option<String>| wide.is_none() || wide == narrow;
+    fits(&wide.product, &narrow.product) && fits(&wide.category, &narrow.category) && fits(&wide.service, &narrow.service)
+}
+
+/// Ids are the same in upper and lower case; names are not.
+fn key(reference: &str) -> String {
+    match uuid::Uuid::try_parse(reference) {
+        Ok(id) if reference.len() == 36 => id.to_string(),
+        Ok(_) | Err(_) => reference.to_owned(),
+    }
+}
