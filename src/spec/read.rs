@@ -14,6 +14,9 @@ const STATUSES: &[&str] = &["stable", "test", "experimental", "deprecated", "uns
 const LEVELS: &[&str] = &["informational", "low", "medium", "high", "critical"];
 const RELATIONS: &[&str] = &["derived", "obsolete", "merged", "renamed", "similar", "correlation"];
 
+/// Metadata that public rules leave empty (`references:`), which means that there is none.
+const OFTEN_EMPTY: &[&str] = &["references", "tags", "falsepositives", "author", "description", "license", "related", "fields"];
+
 /// The keys of a spec: Sigma's, then ours. Any other key is a Sigma custom attribute.
 pub const KNOWN_KEYS: &[&str] = &[
     "title",
@@ -110,6 +113,9 @@ struct Draft {
 impl Draft {
     fn entry(&mut self, reader: &mut Reader<'_, '_>, entry: &Entry<'_>) {
         let (key, node) = (&*entry.key.value, &entry.value);
+        if node.is_null() && OFTEN_EMPTY.contains(&key) {
+            return;
+        }
         let text = |reader: &mut Reader<'_, '_>| reader.text(node, key).map(|text| text.value);
         let values = |list: Vec<Spanned<String>>| list.into_iter().map(|text| text.value).collect();
         match key {
@@ -127,7 +133,7 @@ impl Draft {
             "description" => self.metadata.description = text(reader),
             "license" => self.metadata.license = text(reader),
             "author" => self.metadata.author = text(reader),
-            "references" => self.metadata.references = values(reader.texts(node, key)),
+            "references" => self.metadata.references = values(reader.text_or_texts(node, key)),
             "date" => self.metadata.date = date(reader, node, key),
             "modified" => self.metadata.modified = date(reader, node, key),
             "taxonomy" => self.metadata.taxonomy = text(reader),
