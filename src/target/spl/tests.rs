@@ -45,6 +45,7 @@ fn log_source() -> LogSource {
         fields: Vec::new(),
         others: None,
         open: true,
+        bound: Vec::new(),
         time: field_at("timestamp", FieldType::Timestamp, "_time"),
         time_format: TimeFormat::Iso8601,
         action: None,
