@@ -96,9 +96,19 @@ struct Common {
     /// Take another place of a log source's events, such as windows/security=security-event.
     #[arg(long, value_name = "LOGSOURCE=NAME", global = true)]
     variant: Vec<String>,
+    /// Log sources and fields without a place on a platform: an error, or kept with their names as they are.
+    #[arg(long, value_enum, default_value_t = Unmapped::Error, global = true)]
+    unmapped: Unmapped,
     /// Folder with templates that replace the built-in ones, file by file.
     #[arg(long, value_name = "DIR", global = true)]
     templates: Option<PathBuf>,
+}
+
+/// What to do with what nobody has mapped: an error with a way out, or every name as it is.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Unmapped {
+    Error,
+    Keep,
 }
 
 #[derive(Args)]
@@ -227,9 +237,7 @@ struct LogSourcesArguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TableFormat {
-    /// For people.
     Text,
-    /// For programs.
     Json,
 }
 

@@ -54,6 +54,8 @@ pub struct LogSource {
     pub others: Option<Others>,
     /// Whether nobody has described it: each field name stands for itself on every platform.
     pub open: bool,
+    /// The platforms for which a site file says where the events of an open log source are.
+    pub bound: Vec<Platform>,
     /// The field that holds the time of an event; every log source has one.
     pub time: Arc<Field>,
     /// How the time is written in the product's own event.

@@ -7,7 +7,7 @@ pub mod sigma;
 pub mod spl;
 
 use crate::detection::{Condition, Detection, Window};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, E0403};
 use crate::logsource::Platform;
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
@@ -47,6 +47,16 @@ impl Target {
             Target::Spl => "SPL",
             Target::Kql => "KQL",
             Target::Sigma => "Sigma",
+        }
+    }
+
+    /// The platform that runs it, as it is called in messages.
+    fn platform_title(self) -> &'static str {
+        match self {
+            Target::Aql => "QRadar",
+            Target::Spl => "Splunk",
+            Target::Kql => "Microsoft Sentinel",
+            Target::Sigma => "the product",
         }
     }
 
@@ -143,11 +153,13 @@ pub struct Options {
     pub range: Range,
     /// AQL `LIMIT`, if the site sets one.
     pub limit: Option<u32>,
+    /// Whether events and fields of a log source that nobody has described are taken to stand under their own names.
+    pub unmapped: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { comments: true, range: Range::Scheduled, limit: None }
+        Options { comments: true, range: Range::Scheduled, limit: None, unmapped: true }
     }
 }
 
@@ -228,6 +240,9 @@ pub struct Artefact {
 /// Compiles a detection for a target. Approximations are reported in the result; whether somebody has accepted them
 /// is for the caller to decide.
 pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplates, options: &Options) -> Result<Artefact, Vec<Diagnostic>> {
+    if let Some(problem) = unmapped(detection, target).filter(|_| !options.unmapped) {
+        return Err(vec![problem]);
+    }
     let (detection, mut approximations) = target.approximate(detection);
     let detection = selected(detection, target);
     let Rendered { text, mut assumptions } = target.render(&detection, templates, options)?;
@@ -239,6 +254,22 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
     let header = if options.comments { header(&detection, &fidelity) } else { Vec::new() };
     let text = templates.envelope("artefact.j2", serde_json::json!({ "header": header, "query": text })).map_err(|d| vec![d])?;
     Ok(Artefact { text: format!("{}\n", text.trim_end_matches('\n')), fidelity })
+}
+
+/// That nobody has said where the log source's events are on the target's platform.
+fn unmapped(detection: &Detection, target: Target) -> Option<Diagnostic> {
+    let source = &detection.log_source;
+    if !source.open || source.bound.contains(&target.platform()?) {
+        return None;
+    }
+    let path = source.id.path();
+    let message = format!("nobody has said where the events of `{path}` are on {}", target.platform_title());
+    let help = format!(
+        "describe the log source in `logsources/`, bind it in a site file (`log-sources: {{ {path}: {{ {}: … }} }}`), or take every name as \
+         it is with `--unmapped keep`",
+        target.name()
+    );
+    Some(Diagnostic::error(E0403, detection.metadata.title.span, message).help(help))
 }
 
 /// The detection with what tells the log source's events from others on the target's platform.

@@ -227,7 +227,13 @@ impl Context<'_> {
         problems: &mut Diagnostics,
         results: &mut Results,
     ) -> anyhow::Result<()> {
-        let options = Options { comments: !self.arguments.no_comments, limit: self.workspace.limit(), ..Options::default() };
+        let workspace = &self.workspace;
+        let options = Options {
+            comments: !self.arguments.no_comments,
+            limit: workspace.limit(),
+            unmapped: workspace.keeps_unmapped(),
+            ..Options::default()
+        };
         let codes = self.arguments.accept.iter().cloned().chain(self.workspace.accepted(detection)).collect();
         let acceptance = Acceptance { all: false, codes };
         let mut cells = Vec::with_capacity(self.targets.len());

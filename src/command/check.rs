@@ -65,7 +65,7 @@ fn spec(workspace: &Workspace, templates: Option<&Templates>, source: &Source, d
         misnamed(source, detection).into_iter().for_each(|problem| diagnostics.push(problem));
     }
     let acceptance = Acceptance { all: false, codes: workspace.accepted(detection) };
-    let options = Options { limit: workspace.limit(), ..Options::default() };
+    let options = Options { limit: workspace.limit(), unmapped: workspace.keeps_unmapped(), ..Options::default() };
     for (target, templates) in Target::ALL.into_iter().filter_map(|target| Some((target, templates?))) {
         let (built, warnings) = build(detection, target, templates, &options, &acceptance);
         let refusals = match built {

@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
         return Ok(false);
     }
     let range = arguments.lookback.map_or(Range::Scheduled, Range::Hunt);
-    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range };
+    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range, unmapped: workspace.keeps_unmapped() };
     let (mut good, mut output, mut repeats) = (true, Output::default(), Repeats::default());
     for path in workspace.specs(input)? {
         let (source, documents, bases) = workspace.understand(&path).split();

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
         super::report_errors(&[(source, problems)]);
         for detection in detections {
             let acceptance = Acceptance { all: false, codes: workspace.accepted(&detection) };
-            let options = Options { limit: workspace.limit(), ..Options::default() };
+            let options = Options { limit: workspace.limit(), unmapped: workspace.keeps_unmapped(), ..Options::default() };
             let outcomes: Vec<_> =
                 Target::ALL.into_iter().map(|target| (target, build(&detection, target, &templates, &options, &acceptance).0)).collect();
             files::print(&explain(&shown, &detection, &indicators, &outcomes))?;

@@ -1,7 +1,7 @@
 //! What specs are compiled against, read from disk: a project's log sources and lists, the site file, templates.
 //! Every command works outside of a project too, with the built-in log sources and templates.
 
-use super::{Common, Outcome, Problems, files};
+use super::{Common, Outcome, Problems, Unmapped, files};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, did_you_mean};
 use crate::frontend::{Document, list_values, rules, understand};
@@ -32,6 +32,7 @@ pub struct Workspace {
     /// Where lists and files of events are looked for outside of a project.
     lists_folder: PathBuf,
     log_sources: LogSources,
+    keep_unmapped: bool,
     site: Option<Site>,
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
     /// The files that this run is about, for correlations between files.
@@ -94,6 +95,7 @@ impl Workspace {
             current,
             problems: Vec::new(),
             log_sources: LogSources::built_in(),
+            keep_unmapped: common.unmapped == Unmapped::Keep,
             site: None,
             lists: RefCell::default(),
             run: RefCell::default(),
@@ -300,6 +302,11 @@ impl Workspace {
         (!problems.is_empty()).then(|| (site.source.clone(), problems))
     }
 
+    /// Whether what has no place on a platform is taken to stand there under its own name.
+    pub fn keeps_unmapped(&self) -> bool {
+        self.keep_unmapped
+    }
+
     /// All described log sources.
     pub fn log_sources(&self) -> &LogSources {
         &self.log_sources
@@ -335,7 +342,8 @@ impl Surroundings for Workspace {
     fn log_source(&self, id: &LogSourceId) -> Option<Arc<LogSource>> {
         let file = self.log_sources.described(id);
         let changed = self.site.as_ref().and_then(|site| site.log_source(id));
-        changed.or_else(|| file.and_then(|file| file.log_source.clone()))
+        let found = changed.or_else(|| file.and_then(|file| file.log_source.clone()));
+        if self.keep_unmapped { found.map(|found| Arc::new(found.with_every_field())) } else { found }
     }
 
     fn near_log_source(&self, id: &LogSourceId) -> Option<String> {

@@ -32,6 +32,7 @@ impl LogSource {
             fields: Vec::new(),
             others: Some(Others::same()),
             open: true,
+            bound: Vec::new(),
             time: Arc::new(open_time()),
             time_format: TimeFormat::Iso8601,
             action: None,
@@ -55,6 +56,23 @@ impl LogSource {
         let named = self.fields.iter().find(|field| field.name == name);
         let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned();
         found.or_else(|| self.others.as_ref().map(|others| Arc::new(others.field(name))))
+    }
+
+    /// The same with every field that a platform does not have under its own name there.
+    pub fn with_every_field(&self) -> LogSource {
+        let same = Others::same();
+        let filled = |field: &Arc<Field>| {
+            let own = same.field(&field.name);
+            let mut field = (**field).clone();
+            field.aql = field.aql.or(own.aql);
+            field.spl = field.spl.or(own.spl);
+            field.kql = field.kql.or(own.kql);
+            Arc::new(field)
+        };
+        let others = self.others.clone().unwrap_or_default();
+        let others =
+            Others { aql: others.aql.or(same.aql.clone()), spl: others.spl.or(same.spl.clone()), kql: others.kql.or(same.kql.clone()) };
+        LogSource { fields: self.fields.iter().map(filled).collect(), others: Some(others), ..self.clone() }
     }
 
     /// Our names of all fields, for messages.

@@ -36,6 +36,8 @@ pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, 
         replace(&mut log_source, time);
         log_source.kql = Some(origin);
     }
+    let said = [Platform::Aql, Platform::Spl, Platform::Kql].into_iter().filter(|platform| node.get(platform.key()).is_some());
+    log_source.bound.extend(said);
     if let Some(fields) = node.get("fields") {
         for entry in reader.entries(fields, "fields")? {
             if let Some(field) = field(reader, &log_source, entry) {

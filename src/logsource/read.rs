@@ -147,6 +147,7 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
         fields: list,
         others: defaults.others,
         open: false,
+        bound: Vec::new(),
         aql,
         spl,
         kql,

@@ -174,7 +174,7 @@ fn sigma(text: &str) -> anyhow::Result<String> {
         }
     }
     let templates = Templates::read(&files).map_err(|problems| anyhow!("{problems:?}"))?;
-    let options = Options { comments: false, range: Range::Hunt(86_400_000), limit: None };
+    let options = Options { comments: false, range: Range::Hunt(86_400_000), limit: None, unmapped: true };
     let artefact = compile(&detection, Target::Sigma, templates.of(Target::Sigma), &options).map_err(|problems| anyhow!("{problems:?}"))?;
     Ok(artefact.text)
 }

@@ -148,7 +148,7 @@ impl Cases {
             Mode::Everything => (last + 1000, Range::Hunt((last + 1000 - first) / 60_000 * 60_000 + 60_000)),
             Mode::Scheduled(now) => (now, Range::Scheduled),
         };
-        let options = Options { comments: true, range, limit: None };
+        let options = Options { comments: true, range, limit: None, unmapped: true };
         let artefact = match compile(run.detection, target, self.templates.of(target), &options) {
             Ok(artefact) => artefact,
             Err(problems) => {
