@@ -83,7 +83,13 @@ impl<'a> Collection<'a, '_> {
             self.diagnostics.push(Diagnostic::error(E0005, node.span, message).help("split the file"));
             return None;
         }
-        Some(merged(node, under))
+        // a filter has its own detection, a correlation that of its rules
+        let foreign: &[&str] = match (node.get("filter").is_some(), node.get("correlation").is_some()) {
+            (true, _) => &["detection"],
+            (_, true) => &["detection", "logsource"],
+            (false, false) => &[],
+        };
+        Some(merged(node, &without(under, foreign)))
     }
 }
 
@@ -92,6 +98,15 @@ fn take_action<'a>(node: &mut Node<'a>) -> Option<Entry<'a>> {
     let Kind::Map(entries) = &mut node.kind else { return None };
     let at = entries.iter().position(|entry| entry.key.value == "action")?;
     Some(entries.remove(at))
+}
+
+/// A map without some keys.
+fn without<'a>(node: &Node<'a>, keys: &[&str]) -> Node<'a> {
+    let mut node = node.clone();
+    if let Kind::Map(entries) = &mut node.kind {
+        entries.retain(|entry| !keys.contains(&&*entry.key.value));
+    }
+    node
 }
 
 /// A node with what stands in another one and not in itself; maps are merged key by key.

@@ -70,6 +70,8 @@ pub struct LogSource {
     pub kql: Option<KqlOrigin>,
     /// What tells its events on a platform from others in the same place.
     pub selectors: Vec<(Platform, Condition)>,
+    /// What queries assume about the place of the events, for each platform.
+    pub assumptions: Vec<(Platform, String)>,
     /// What must be true first, for each platform.
     pub prerequisites: Vec<(Platform, String)>,
     /// An event in the product's own shape.

@@ -7,7 +7,7 @@ pub mod sigma;
 pub mod spl;
 
 use crate::detection::{Condition, Detection, Window};
-use crate::diagnostic::{Code, Diagnostic, E0403};
+use crate::diagnostic::{A014, Code, Diagnostic, E0403, K009, P008};
 use crate::logsource::Platform;
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
@@ -246,6 +246,7 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
     let (detection, mut approximations) = target.approximate(detection);
     let detection = selected(detection, target);
     let Rendered { text, mut assumptions } = target.render(&detection, templates, options)?;
+    assumptions.extend(assumed(&detection, target));
     for list in [&mut approximations, &mut assumptions] {
         list.sort();
         list.dedup_by(|a, b| a.code == b.code && a.message == b.message);
@@ -254,6 +255,18 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
     let header = if options.comments { header(&detection, &fidelity) } else { Vec::new() };
     let text = templates.envelope("artefact.j2", serde_json::json!({ "header": header, "query": text })).map_err(|d| vec![d])?;
     Ok(Artefact { text: format!("{}\n", text.trim_end_matches('\n')), fidelity })
+}
+
+/// What is assumed about the place of the events.
+fn assumed(detection: &Detection, target: Target) -> Vec<Deviation> {
+    let code = match target {
+        Target::Aql => A014,
+        Target::Spl => P008,
+        Target::Kql => K009,
+        Target::Sigma => return Vec::new(),
+    };
+    let here = detection.log_source.assumptions.iter().filter(|(platform, _)| Some(*platform) == target.platform());
+    here.map(|(_, text)| Deviation::new(code, detection.metadata.title.span, text.clone())).collect()
 }
 
 /// That nobody has said where the log source's events are on the target's platform.

@@ -18,6 +18,9 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
     if files::is_standard_input(&arguments.events) && arguments.specs.iter().any(|path| files::is_standard_input(path)) {
         bail!("standard input cannot hold a spec and the events: put one of them into a file");
     }
+    if !arguments.common.variant.is_empty() {
+        bail!("`--variant` says where queries look for events; `eval` reads events of the product itself");
+    }
     let workspace = Workspace::open(&arguments.common, &arguments.specs)?;
     if super::cannot_begin(&workspace) {
         return Ok(false);

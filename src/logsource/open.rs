@@ -40,6 +40,7 @@ impl LogSource {
             spl: known.then(|| SplOrigin { index: vec!["*".into()], sourcetype: vec![parts.join(":")], ..SplOrigin::default() }),
             kql: known.then(|| KqlOrigin { table, time: "TimeGenerated".to_owned(), function: false }),
             selectors: Vec::new(),
+            assumptions: Vec::new(),
             prerequisites,
             variants: Vec::new(),
             sample: None,

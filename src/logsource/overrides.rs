@@ -2,7 +2,7 @@
 
 use super::binding::{self, column};
 use super::check::check;
-use super::read::{aql_place, kql_origin, others, prerequisites, spl_place};
+use super::read::{aql_place, kql_origin, others, platform_texts, prerequisites, spl_place};
 use super::{Binding, ColumnType, Field, LogSource, Platform};
 use crate::diagnostic::{Diagnostic, E0702, did_you_mean};
 use crate::reader::Reader;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Applies `{ variant: …, aql: …, spl: …, kql: …, fields: { name: { spl: … } }, other-fields: … }`.
 pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, mut log_source: LogSource) -> Option<LogSource> {
     let path = log_source.id.path();
-    reader.map(node, &path, &["variant", "description", "aql", "spl", "kql", "prerequisites", "fields", "other-fields"])?;
+    reader.map(node, &path, &["variant", "description", "aql", "spl", "kql", "prerequisites", "assumptions", "fields", "other-fields"])?;
     if let Some(written) = node.get("variant") {
         log_source = chosen(reader, written, &log_source)?;
     }
@@ -21,6 +21,13 @@ pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, 
         let own = prerequisites(reader, written);
         log_source.prerequisites.retain(|(platform, _)| !own.iter().any(|(changed, _)| changed == platform));
         log_source.prerequisites.extend(own);
+    }
+    // what was assumed about a place does not hold of another
+    for platform in [Platform::Aql, Platform::Spl, Platform::Kql].into_iter().filter(|platform| node.get(platform.key()).is_some()) {
+        log_source.assumptions.retain(|(other, _)| *other != platform);
+    }
+    if let Some(written) = node.get("assumptions") {
+        log_source.assumptions.extend(platform_texts(reader, written, "assumptions"));
     }
     if let Some(aql) = node.get("aql") {
         reader.map(aql, "aql", &["type-name", "type-ids", "where"])?;

@@ -31,6 +31,7 @@ const KEYS: &[&str] = &[
     "spl",
     "kql",
     "prerequisites",
+    "assumptions",
     "fields",
     "other-fields",
     "variants",
@@ -129,6 +130,7 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
     };
     let sample = node.get("sample").map(|sample| (sample.value().to_json(), sample.span));
     let mut prerequisites = node.get("prerequisites").map(|node| prerequisites(reader, node)).unwrap_or_default();
+    let assumptions = node.get("assumptions").map(|node| platform_texts(reader, node, "assumptions")).unwrap_or_default();
     prerequisites.extend(base.iter().flat_map(|base| base.prerequisites.iter().cloned()));
     if let Some(written) = node.get("where") {
         select_fields(reader, written, &fields.list, defaults.others.as_ref(), &mut selectors)?;
@@ -152,6 +154,7 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
         spl,
         kql,
         selectors,
+        assumptions,
         prerequisites,
         sample: sample.as_ref().map(|(value, _)| value.clone()),
         variants: Vec::new(),
@@ -340,8 +343,13 @@ pub(crate) fn kql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors
 }
 
 pub(super) fn prerequisites(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Platform, String)> {
+    platform_texts(reader, node, "prerequisites")
+}
+
+/// A text or a list of texts for each platform.
+pub(super) fn platform_texts(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Vec<(Platform, String)> {
     let platforms = [Platform::Product, Platform::Aql, Platform::Spl, Platform::Kql];
-    let Some(entries) = reader.map(node, "prerequisites", &platforms.map(Platform::key)) else { return Vec::new() };
+    let Some(entries) = reader.map(node, key, &platforms.map(Platform::key)) else { return Vec::new() };
     let mut list = Vec::new();
     for entry in entries {
         let Some(platform) = platforms.into_iter().find(|platform| platform.key() == entry.key.value) else { continue };

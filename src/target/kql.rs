@@ -89,6 +89,7 @@ pub const OPERATORS: &[Signature] = &[
     ("tail", &["text", "start"]),
     ("xml_text", &["pattern", "column"]),
     ("dword_text", &["data"]),
+    ("empty_data", &["kind", "data"]),
     ("qword_text", &["data"]),
     ("first_present", &["values"]),
     ("floor", &["value"]),

@@ -61,6 +61,7 @@ impl Writer<'_> {
             format!("{}, {}", is("Dword"), self.op("dword_text", &[data])),
             format!("{}, {}", is("Qword"), self.op("qword_text", &[data])),
             format!("{}, {}", is("Binary"), text_literal("Binary Data")),
+            format!("{}, {}", self.op("empty_data", &[kind, data]), text_literal("(Empty)")),
         ];
         let value = self.op("choice", &[&list_lines(&cases, 8), data]);
         self.computed(field.name.clone(), &field.name, value)

@@ -404,6 +404,7 @@ fn registry_data(text: &str) -> (&'static str, String) {
     let dword = digits("DWORD (0x", 8).filter(|digits| *digits == digits.to_lowercase()).and_then(number);
     match dword {
         Some(number) => ("Dword", number),
+        None if text == "(Empty)" => ("String", String::new()),
         None if text == "Binary Data" => ("Binary", "00 01".to_owned()),
         None => ("String", text.to_owned()),
     }
