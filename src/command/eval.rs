@@ -77,7 +77,7 @@ fn alerts(arguments: &EvalArguments, detections: &[Detection], mut evaluators: E
     let mut out: Box<dyn Write> = if files::is_standard_input(&arguments.events) { Box::new(out) } else { Box::new(BufWriter::new(out)) };
     let bad = match arguments.sort {
         true => sorted(arguments, detections, &mut evaluators, &mut out)?,
-        false => each(arguments, |place, event| feed(&mut evaluators, place, &event, &mut out))?,
+        false => each(arguments, detections, |place, event| feed(&mut evaluators, place, &event, &mut out))?,
     };
     print(&mut out, evaluators.finish())?;
     out.flush()?;
@@ -103,7 +103,11 @@ fn next_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 }
 
 /// Calls `take` with every event and the place of its line; returns how many lines are no events.
-fn each(arguments: &EvalArguments, mut take: impl FnMut(&str, Map<String, Json>) -> anyhow::Result<bool>) -> anyhow::Result<usize> {
+fn each(
+    arguments: &EvalArguments,
+    detections: &[Detection],
+    mut take: impl FnMut(&str, Map<String, Json>) -> anyhow::Result<bool>,
+) -> anyhow::Result<usize> {
     let name = files::shown(&arguments.events);
     let (mut input, mut line) = (open(arguments)?, Vec::new());
     let mut bad = 0;
@@ -121,7 +125,7 @@ fn each(arguments: &EvalArguments, mut take: impl FnMut(&str, Map<String, Json>)
         let problem = match read {
             Ok(Json::Object(event)) => match take(&place, event)? {
                 true => continue,
-                false => "the event has no readable time".to_owned(),
+                false => timeless(detections),
             },
             Ok(Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_)) => {
                 "the line is not a JSON object".to_owned()
@@ -132,6 +136,19 @@ fn each(arguments: &EvalArguments, mut take: impl FnMut(&str, Map<String, Json>)
         files::print_error(&format!("{place}: {problem}\n"));
     }
     Ok(bad)
+}
+
+/// Where the time was looked for.
+fn timeless(detections: &[Detection]) -> String {
+    let mut places: Vec<String> = Vec::new();
+    for time in detections.iter().map(|detection| &detection.log_source.time) {
+        for place in [format!("`{}`", time.name), format!("`{}`", time.event.text())] {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+    }
+    format!("the event has no readable time in {}", places.join(" or "))
 }
 
 fn too_long() -> String {
@@ -152,7 +169,7 @@ fn sorted(
     out: &mut impl Write,
 ) -> anyhow::Result<usize> {
     let mut events = Vec::new();
-    let bad = each(arguments, |place, event| {
+    let bad = each(arguments, detections, |place, event| {
         let time = detections.iter().find_map(|detection| read_time(&detection.log_source, &event));
         let readable = time.is_some();
         events.extend(time.map(|time| (time, place.to_owned(), event)));
