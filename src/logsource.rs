@@ -212,6 +212,16 @@ pub struct Field {
 }
 
 impl Field {
+    /// Where it stands on a platform.
+    pub fn binding(&self, platform: Platform) -> Option<&Binding> {
+        match platform {
+            Platform::Aql => self.aql.as_ref(),
+            Platform::Spl => self.spl.as_ref(),
+            Platform::Kql => self.kql.as_ref(),
+            Platform::Product => None,
+        }
+    }
+
     /// Why a platform does not have it, as the end of a message; empty if the log source does not say.
     pub fn why_missing(&self, platform: Platform) -> String {
         let reason = self.missing.iter().find(|(other, _)| *other == platform);

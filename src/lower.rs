@@ -16,6 +16,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E02
 use crate::expression::ExpressionKind;
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::rules::Rules;
+use crate::site::Site;
 use crate::source::{Source, Span, Spanned};
 use crate::spec::{Body, ListBlock, Spec, WindowBlock};
 use crate::yaml::{Number, Value};
@@ -58,19 +59,29 @@ pub trait Surroundings {
         None
     }
 
-    /// A site's value of a parameter.
-    fn parameter(&self, _: &Spec, _name: &str) -> Option<Number> {
+    /// The site file, if there is one: its parameters, changes of lists and exclusions apply.
+    fn site(&self) -> Option<&Site> {
         None
     }
 
+    /// A site's value of a parameter.
+    fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
+        self.site()?.parameter(&spec.metadata, name)
+    }
+
     /// A list's values after the site's changes.
-    fn adjust_list(&self, _: &Spec, _name: &str, values: Vec<Value>) -> Vec<Value> {
-        values
+    fn adjust_list(&self, spec: &Spec, name: &str, values: Vec<Value>) -> Vec<Value> {
+        match self.site() {
+            Some(site) => site.adjust_list(&spec.metadata, name, values),
+            None => values,
+        }
     }
 
     /// A site's exclusions for a spec: reason, body, and the source that the body's places are in.
-    fn exclusions(&self, _: &Spec) -> Vec<(String, Body, Source)> {
-        Vec::new()
+    fn exclusions(&self, spec: &Spec) -> Vec<(String, Body, Source)> {
+        let Some(site) = self.site() else { return Vec::new() };
+        let exclusions = site.exclusions(&spec.metadata);
+        exclusions.map(|exclusion| (exclusion.reason.value.clone(), exclusion.body.clone(), site.source.clone())).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //! and fields that their queries read, and what must be true first.
 
 use crate::detection::Detection;
-use crate::logsource::{AqlOrigin, Binding, Field, LogSource, Platform};
+use crate::logsource::{AqlOrigin, LogSource, Platform};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,7 @@ impl Needs {
             let Some(origin) = origin(source, platform) else { continue };
             let mut read = BTreeSet::new();
             let mut missing = BTreeSet::new();
-            detection.fields(&mut |field| match binding(field, platform) {
+            detection.fields(&mut |field| match field.binding(platform) {
                 Some(binding) => read.extend(binding.place.columns().into_iter().map(|(column, _)| column.to_owned())),
                 None => {
                     missing.insert(field.name.clone());
@@ -69,16 +69,6 @@ impl Needs {
             Platform::Spl => &mut self.spl,
             Platform::Kql | Platform::Product => &mut self.kql,
         }
-    }
-}
-
-/// Where a field stands on a platform.
-pub fn binding(field: &Field, platform: Platform) -> Option<&Binding> {
-    match platform {
-        Platform::Aql => field.aql.as_ref(),
-        Platform::Spl => field.spl.as_ref(),
-        Platform::Kql => field.kql.as_ref(),
-        Platform::Product => None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::workspace::{Workspace, lenient};
 use super::{LogSourcesArguments, Outcome, TableFormat, files};
 use crate::diagnostic::Severity;
 use crate::logsource::{LogSource, Platform, Variant};
-use crate::needs::{Needs, PLATFORMS, binding, origin};
+use crate::needs::{Needs, PLATFORMS, origin};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -31,7 +31,7 @@ fn list(arguments: &LogSourcesArguments, workspace: &Workspace) -> Outcome {
 
 fn described(source: &LogSource) -> Json {
     let platform = |platform: Platform| {
-        let missing = source.fields.iter().filter(|field| binding(field, platform).is_none());
+        let missing = source.fields.iter().filter(|field| field.binding(platform).is_none());
         json!({
             "place": origin(source, platform),
             "missing": missing.map(|field| field.name.as_str()).collect::<Vec<_>>(),
@@ -51,12 +51,7 @@ fn described(source: &LogSource) -> Json {
 
 /// Whether fields that are not listed have a place.
 fn others(source: &LogSource, platform: Platform) -> bool {
-    source.others.as_ref().is_some_and(|others| match platform {
-        Platform::Aql => others.aql.is_some(),
-        Platform::Spl => others.spl.is_some(),
-        Platform::Kql => others.kql.is_some(),
-        Platform::Product => false,
-    })
+    source.others.as_ref().is_some_and(|others| others.binding(platform).is_some())
 }
 
 /// A log source, and a row for each of its variants.
@@ -74,7 +69,7 @@ fn row(source: &LogSource) -> Vec<String> {
     let coverage = |platform: Platform| match origin(source, platform) {
         None => "-".to_owned(),
         Some(_) => {
-            let bound = source.fields.iter().filter(|field| binding(field, platform).is_some()).count();
+            let bound = source.fields.iter().filter(|field| field.binding(platform).is_some()).count();
             let others = if others(source, platform) { "+" } else { "" };
             format!("{bound}/{}{others}", source.fields.len())
         }

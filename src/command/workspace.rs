@@ -10,9 +10,8 @@ use crate::lower::Surroundings;
 use crate::rules::Rules;
 use crate::site::Site;
 use crate::source::{Source, Span};
-use crate::spec::{Body, Spec};
 use crate::template::Templates;
-use crate::yaml::{MAX_BYTES, Number, Value};
+use crate::yaml::{MAX_BYTES, Value};
 use anyhow::{Context, anyhow, bail};
 use include_dir::{Dir, include_dir};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -377,25 +376,8 @@ impl Surroundings for Workspace {
         Some(self.rules.get_or_init(|| self.read_rules()))
     }
 
-    fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
-        self.site.as_ref().and_then(|site| site.parameter(&spec.metadata, name))
-    }
-
-    fn adjust_list(&self, spec: &Spec, name: &str, values: Vec<Value>) -> Vec<Value> {
-        match &self.site {
-            Some(site) => site.adjust_list(&spec.metadata, name, values),
-            None => values,
-        }
-    }
-
-    fn exclusions(&self, spec: &Spec) -> Vec<(String, Body, Source)> {
-        let of = |site: &Site| {
-            let found = site
-                .exclusions(&spec.metadata)
-                .map(|exclusion| (exclusion.reason.value.clone(), exclusion.body.clone(), site.source.clone()));
-            found.collect::<Vec<_>>()
-        };
-        self.site.as_ref().map(of).unwrap_or_default()
+    fn site(&self) -> Option<&Site> {
+        self.site.as_ref()
     }
 }
 

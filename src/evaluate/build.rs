@@ -2,7 +2,7 @@
 
 use crate::detection::*;
 use crate::expression::{ColumnReference, Expression, ExpressionKind, Relational, Type};
-use crate::logsource::{EventPath, Field, FieldType, LogSource, LogSourceId};
+use crate::logsource::{EventPath, Field, FieldType, LogSource, LogSourceId, Others};
 use crate::source::{Span, Spanned};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -31,21 +31,7 @@ pub fn text_field(name: &str) -> Field {
 }
 
 pub fn field_at(name: &str, place: &str) -> Field {
-    Field {
-        name: name.into(),
-        kind: FieldType::Text,
-        list: false,
-        first_only: false,
-        description: String::new(),
-        ecs: None,
-        optional: true,
-        absent_for: Vec::new(),
-        event: EventPath::parse(place).expect("a place"),
-        aql: None,
-        spl: None,
-        kql: None,
-        missing: Vec::new(),
-    }
+    Field { kind: FieldType::Text, event: EventPath::parse(place).expect("a place"), ..Others::default().field(name) }
 }
 
 /// An open log source.

@@ -1,6 +1,6 @@
 //! What must fit together in a log source: bindings with each other, and every field with the sample event.
 
-use super::{Binding, ColumnType, ElementPath, EventPath, Field, FieldType, LogSource, Place, TimeFormat};
+use super::{ColumnType, ElementPath, EventPath, Field, FieldType, LogSource, Place, Platform, TimeFormat};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0701};
 use crate::letter_case::equal_ignoring_case;
 use crate::source::Span;
@@ -45,23 +45,16 @@ fn check_paths(fields: &[(&Field, Span)], diagnostics: &mut Diagnostics) {
 
 /// Two fields cannot be told apart at one place of a platform.
 fn check_places(fields: &[(&Field, Span)], diagnostics: &mut Diagnostics) {
-    for (platform, bound) in platforms() {
+    for (title, platform) in [("AQL", Platform::Aql), ("SPL", Platform::Spl), ("KQL", Platform::Kql)] {
         for (at, (field, span)) in fields.iter().enumerate() {
-            let Some(binding) = bound(field) else { continue };
-            let same = |other: &Field| bound(other).as_ref().is_some_and(|other| other.place == binding.place);
+            let Some(binding) = field.binding(platform) else { continue };
+            let same = |other: &Field| other.binding(platform).is_some_and(|other| other.place == binding.place);
             if let Some((other, first)) = fields[..at].iter().find(|(other, _)| same(other)) {
-                let message = format!("`{}` and `{}` are bound to the same place in {platform}", other.name, field.name);
+                let message = format!("`{}` and `{}` are bound to the same place in {title}", other.name, field.name);
                 diagnostics.push(Diagnostic::error(E0701, *span, message).label(*first, "first here"));
             }
         }
     }
-}
-
-/// A platform's name and a field's binding on it.
-type Bound = (&'static str, for<'a> fn(&'a Field) -> &'a Option<Binding>);
-
-fn platforms() -> [Bound; 3] {
-    [("AQL", |field| &field.aql), ("SPL", |field| &field.spl), ("KQL", |field| &field.kql)]
 }
 
 /// A KQL column has one type.
@@ -83,6 +76,19 @@ fn check_columns(fields: &[(&Field, Span)], diagnostics: &mut Diagnostics) {
 }
 
 impl Place {
+    /// The column that is the place, and its type, if it is one column as it is.
+    pub fn plain(&self) -> Option<(&str, ColumnType)> {
+        match self {
+            Place::Column { name, kind } => Some((name, *kind)),
+            Place::Json { .. }
+            | Place::Element { .. }
+            | Place::Xml { .. }
+            | Place::Joined { .. }
+            | Place::Chosen { .. }
+            | Place::RegistryData { .. } => None,
+        }
+    }
+
     /// The platform columns that hold it, and their types.
     pub fn columns(&self) -> Vec<(&str, ColumnType)> {
         match self {

@@ -127,15 +127,19 @@ impl Others {
         Self { aql: bound(Platform::Aql), spl: bound(Platform::Spl), kql: bound(Platform::Kql) }
     }
 
+    /// Where they stand on a platform.
+    pub fn binding(&self, platform: Platform) -> Option<&Binding> {
+        match platform {
+            Platform::Aql => self.aql.as_ref(),
+            Platform::Spl => self.spl.as_ref(),
+            Platform::Kql => self.kql.as_ref(),
+            Platform::Product => None,
+        }
+    }
+
     /// Where a field of a type stands on a platform.
     pub(super) fn of(&self, platform: Platform, name: &str, kind: FieldType) -> Option<Binding> {
-        let binding = match platform {
-            Platform::Aql => &self.aql,
-            Platform::Spl => &self.spl,
-            Platform::Kql => &self.kql,
-            Platform::Product => &None,
-        };
-        let mut binding = binding.as_ref()?.with_name(name);
+        let mut binding = self.binding(platform)?.with_name(name);
         if let Place::Column { kind: stored, .. } = &mut binding.place {
             *stored = column_type(kind, platform);
         }

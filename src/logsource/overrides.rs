@@ -71,14 +71,7 @@ fn chosen(reader: &mut Reader<'_, '_>, written: &Node<'_>, log_source: &LogSourc
 impl LogSource {
     /// How to get a field that a platform does not have here: by a variant that has it, if there is one.
     pub fn help_with(&self, field: &str, platform: Platform) -> String {
-        let has = |log_source: &LogSource| {
-            log_source.field(field).is_some_and(|field| match platform {
-                Platform::Aql => field.aql.is_some(),
-                Platform::Spl => field.spl.is_some(),
-                Platform::Kql => field.kql.is_some(),
-                Platform::Product => false,
-            })
-        };
+        let has = |log_source: &LogSource| log_source.field(field).is_some_and(|field| field.binding(platform).is_some());
         let variant = self.variants.iter().find(|variant| has(&variant.log_source));
         variant.map(|variant| format!("take `--variant {}={}`, which has it, or ", self.id.path(), variant.name)).unwrap_or_default()
     }

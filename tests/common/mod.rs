@@ -13,10 +13,9 @@ use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
 use cognate::site::Site;
 use cognate::source::Source;
-use cognate::spec::{Body, Spec};
 use cognate::target::{Deviation, Fidelity, Options, Target};
 use cognate::template::Templates;
-use cognate::yaml::{Number, Value};
+use cognate::yaml::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -120,17 +119,8 @@ impl Surroundings for World {
         }
     }
 
-    fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
-        self.site.parameter(&spec.metadata, name)
-    }
-
-    fn adjust_list(&self, spec: &Spec, name: &str, values: Vec<Value>) -> Vec<Value> {
-        self.site.adjust_list(&spec.metadata, name, values)
-    }
-
-    fn exclusions(&self, spec: &Spec) -> Vec<(String, Body, Source)> {
-        let exclusions = self.site.exclusions(&spec.metadata);
-        exclusions.map(|exclusion| (exclusion.reason.value.clone(), exclusion.body.clone(), self.site.source.clone())).collect()
+    fn site(&self) -> Option<&Site> {
+        Some(&self.site)
     }
 }
 

@@ -4,7 +4,7 @@ use super::clause::Clause;
 use super::names;
 use crate::detection::Detection;
 use crate::diagnostic::{A004, Code, Diagnostic, E0401, E0403};
-use crate::logsource::{Binding, ColumnType, Field, FieldType, Place, Platform};
+use crate::logsource::{ColumnType, Field, FieldType, Platform};
 use crate::source::Span;
 use crate::target::Deviation;
 use crate::template::TargetTemplates;
@@ -153,17 +153,7 @@ pub fn deeper(text: &str) -> String {
 /// The property's name and the type of the column, if the field has one.
 fn place(field: &Field) -> Option<(&str, ColumnType)> {
     match &field.aql {
-        Some(Binding { place: Place::Column { name, kind }, .. }) => Some((name, *kind)),
-        Some(Binding {
-            place:
-                Place::Json { .. }
-                | Place::Element { .. }
-                | Place::Xml { .. }
-                | Place::Joined { .. }
-                | Place::Chosen { .. }
-                | Place::RegistryData { .. },
-            ..
-        }) => None,
+        Some(binding) => binding.place.plain(),
         None if field.kind == FieldType::Any => Some((&field.name, ColumnType::Text)),
         None => None,
     }

@@ -15,21 +15,8 @@ use std::sync::Arc;
 fn field_at(name: &str, kind: FieldType, platform: &str) -> Arc<Field> {
     let column = if platform == "_time" { ColumnType::Time } else { ColumnType::Text };
     let place = Place::Column { name: platform.into(), kind: column };
-    Arc::new(Field {
-        name: name.into(),
-        kind,
-        list: false,
-        first_only: false,
-        description: String::new(),
-        ecs: None,
-        optional: true,
-        absent_for: Vec::new(),
-        event: EventPath::Path(vec![name.into()]),
-        aql: None,
-        spl: Some(Binding { place, values: Vec::new() }),
-        kql: None,
-        missing: Vec::new(),
-    })
+    let spl = Some(Binding { place, values: Vec::new() });
+    Arc::new(Field { kind, event: EventPath::Path(vec![name.into()]), spl, ..Others::default().field(name) })
 }
 
 fn field(name: &str) -> Arc<Field> {

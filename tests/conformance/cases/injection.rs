@@ -11,10 +11,9 @@ use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
 use cognate::site::Site;
 use cognate::source::Source;
-use cognate::spec::{Body, Spec};
 use cognate::target::{Options, Target, compile, kql};
 use cognate::template::Templates;
-use cognate::yaml::{Number, Value};
+use cognate::yaml::Value;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -63,21 +62,8 @@ impl Surroundings for Surrounded<'_> {
         Ok(list_values(self.list))
     }
 
-    fn parameter(&self, spec: &Spec, name: &str) -> Option<Number> {
-        self.site.as_ref()?.parameter(&spec.metadata, name)
-    }
-
-    fn adjust_list(&self, spec: &Spec, name: &str, values: Vec<Value>) -> Vec<Value> {
-        match &self.site {
-            Some(site) => site.adjust_list(&spec.metadata, name, values),
-            None => values,
-        }
-    }
-
-    fn exclusions(&self, spec: &Spec) -> Vec<(String, Body, Source)> {
-        let Some(site) = &self.site else { return Vec::new() };
-        let exclusions = site.exclusions(&spec.metadata);
-        exclusions.map(|exclusion| (exclusion.reason.value.clone(), exclusion.body.clone(), site.source.clone())).collect()
+    fn site(&self) -> Option<&Site> {
+        self.site.as_ref()
     }
 }
 

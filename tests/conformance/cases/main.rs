@@ -252,25 +252,15 @@ fn engine_case(target: Target, detection: &Detection, query: String, events: &[E
 
 /// The types of the properties that a query may name.
 fn properties(detection: &Detection) -> Map<String, Value> {
-    use cognate::logsource::{ColumnType, Place};
-    let property = |field: &std::sync::Arc<cognate::logsource::Field>| match field.aql.as_ref().map(|binding| &binding.place) {
-        Some(Place::Column { name, kind }) => {
-            let kind = match kind {
-                ColumnType::Integer | ColumnType::Time => "long",
-                ColumnType::Real => "double",
-                ColumnType::Text | ColumnType::Boolean | ColumnType::Dynamic | ColumnType::Guid | ColumnType::Address => "string",
-            };
-            Some((name.clone(), kind.into()))
-        }
-        Some(
-            Place::Json { .. }
-            | Place::Element { .. }
-            | Place::Xml { .. }
-            | Place::Joined { .. }
-            | Place::Chosen { .. }
-            | Place::RegistryData { .. },
-        ) => None,
-        None => detection.log_source.open.then(|| (field.name.clone(), "string".into())),
+    use cognate::logsource::ColumnType;
+    let property = |field: &std::sync::Arc<cognate::logsource::Field>| {
+        let (name, kind) = native::property(detection, field)?;
+        let kind = match kind {
+            ColumnType::Integer | ColumnType::Time => "long",
+            ColumnType::Real => "double",
+            ColumnType::Text | ColumnType::Boolean | ColumnType::Dynamic | ColumnType::Guid | ColumnType::Address => "string",
+        };
+        Some((name, kind.into()))
     };
     let mut fields = native::fields(detection);
     for (_, selector) in detection.log_source.selectors.iter().filter(|(platform, _)| *platform == cognate::logsource::Platform::Aql) {

@@ -173,25 +173,19 @@ fn leaves(value: &Value, lines: &mut Vec<String>) {
     }
 }
 
+/// The property that a field is bound to on QRadar, and its type.
+pub fn property(detection: &Detection, field: &Field) -> Option<(String, ColumnType)> {
+    match &field.aql {
+        Some(binding) => binding.place.plain().map(|(name, kind)| (name.to_owned(), kind)),
+        None => detection.log_source.open.then(|| (field.name.clone(), ColumnType::Text)),
+    }
+}
+
 /// QRadar: one value for each property.
 fn aql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event<'_>) -> Map<String, Value> {
     let mut stored = Map::new();
     for field in fields {
-        let (name, kind) = match field.aql.as_ref().map(|binding| &binding.place) {
-            Some(Place::Column { name, kind }) => (name.clone(), *kind),
-            Some(
-                Place::Json { .. }
-                | Place::Element { .. }
-                | Place::Xml { .. }
-                | Place::Joined { .. }
-                | Place::Chosen { .. }
-                | Place::RegistryData { .. },
-            ) => {
-                continue;
-            }
-            None if detection.log_source.open => (field.name.clone(), ColumnType::Text),
-            None => continue,
-        };
+        let Some((name, kind)) = property(detection, field) else { continue };
         let Some(value) = values(event, field).first().map(|value| mapped(field.aql.as_ref(), value)) else { continue };
         let value = match kind {
             ColumnType::Integer | ColumnType::Real => number(&value).map_or(Value::Null, |number| number.into()),
@@ -353,7 +347,7 @@ pub fn is_selected(detection: &Detection, platform: Platform, event: &Event<'_>)
         selector.predicates(&mut |predicate| {
             let Subject::Field(column) = &predicate.subject else { return };
             for field in fields(detection) {
-                let binding = binding(&field, platform);
+                let binding = field.binding(platform);
                 let stands_there =
                     binding.is_some_and(|binding| matches!(&binding.place, Place::Column { name, .. } if *name == column.name));
                 if stands_there {
@@ -367,15 +361,6 @@ pub fn is_selected(detection: &Detection, platform: Platform, event: &Event<'_>)
         });
     }
     selected
-}
-
-fn binding(field: &Field, platform: Platform) -> Option<&Binding> {
-    match platform {
-        Platform::Aql => field.aql.as_ref(),
-        Platform::Spl => field.spl.as_ref(),
-        Platform::Kql => field.kql.as_ref(),
-        Platform::Product => None,
-    }
 }
 
 /// What tells the log source's events from others: the first value of each column, unless a field stands there.
