@@ -136,6 +136,18 @@ def compare_rows(target, expected, rows):
     return "the rows come in another order" if any("window_start" in w for w in expected) else None
 
 
+def compare_events(case, found):
+    """events that were not found, found without being expected, or found several times"""
+    wanted, seen = collections.Counter(case["expected"]), collections.Counter(found)
+    if wanted == seen:
+        return None
+    events = {event.get(MARKER, index): event for index, event in enumerate(case["case"]["events"])}
+
+    def lines(word, marks):
+        return [f"{word} {json.dumps(events.get(mark, mark), ensure_ascii=False)}" for mark in list(marks)[:3]]
+    return "\n".join(lines("missing   ", wanted - seen) + lines("unexpected", seen - wanted))
+
+
 def compare(case, answer):
     """what is different, or nothing"""
     target, kind, expected = case["target"], case["kind"], case["expected"]
@@ -144,9 +156,7 @@ def compare(case, answer):
     rows = answer["rows"]
     if kind == "events":
         column = "event_index" if target == "sigma" else MARKER
-        found = [row.get(column) for row in rows]
-        found = sorted(found, key=str)
-        return None if found == sorted(expected, key=str) else f"expected {sorted(expected, key=str)}, found {found}"
+        return compare_events(case, [row.get(column) for row in rows])
     if kind == "groups":
         def groups(keys):
             return {tuple("" if k is None else as_text(next(iter(k.values()))) for k in key) for key in keys}
@@ -223,6 +233,11 @@ def main():
         if case["status"] == "invalid":
             counts["failed"] += 1
             print(f"{case['spec']}: {case['reason']}")
+        elif case["status"] == "witnesses":
+            counts["reached"] += case["reached"]
+            counts["unreached"] += len(case["unreached"])
+        elif case["status"] == "not understood":
+            counts["not understood"] += 1
         elif case["status"] != "built":
             results.setdefault((case["spec"], case["target"]), case["status"])
     for place, (case, difference) in enumerate(zip(built, differences, strict=True)):

@@ -14,27 +14,26 @@ pub struct Computed {
 }
 
 impl Writer<'_> {
-    /// The column of text columns that are joined by a text; what is empty is left out. `prefixes`: how the first one begins,
-    /// and what stands for that here.
+    /// The column of text columns that are joined by a text; what is empty is left out. `prefixes`: how the joined text
+    /// begins, and what stands for that here.
     pub fn joined(&mut self, field: &Field, columns: Vec<String>, by: &str, prefixes: &[(String, String)]) -> String {
         let mut columns = columns.into_iter();
         let Some(first) = columns.next() else { return text_literal("") };
         let mut whole = first.clone();
+        for column in columns {
+            let both = self.op("joined_texts", &[&format!("{whole}, {}, {column}", text_literal(by))]);
+            let (left, right) = (self.op("is_empty", &[&column]), self.op("is_empty", &[&whole]));
+            whole = self.op("choice", &[&format!("{left}, {whole}, {right}, {column}"), &both]);
+        }
         if !prefixes.is_empty() {
+            whole = self.computed(format!("the joined text of {}", field.name), &first, whole);
             let begins = |(theirs, ours): &(String, String)| {
                 let tail = self.op("tail", &[&whole, &theirs.chars().count().to_string()]);
                 let renamed = self.op("joined_texts", &[&format!("{}, {tail}", text_literal(ours))]);
                 format!("{}, {renamed}", self.op("starts_with", &[&whole, &text_literal(theirs)]))
             };
-            let cases: Vec<String> = prefixes.iter().map(begins).chain([whole.clone()]).collect();
-            let (last, cases) = cases.split_last().map_or(("", &[][..]), |(last, cases)| (last, cases));
-            let value = self.op("choice", &[&list_lines(cases, 8), last]);
-            whole = self.computed(format!("the beginning of {}", field.name), &first, value);
-        }
-        for column in columns {
-            let both = self.op("joined_texts", &[&format!("{whole}, {}, {column}", text_literal(by))]);
-            let (left, right) = (self.op("is_empty", &[&column]), self.op("is_empty", &[&whole]));
-            whole = self.op("choice", &[&format!("{left}, {whole}, {right}, {column}"), &both]);
+            let cases: Vec<String> = prefixes.iter().map(begins).collect();
+            whole = self.op("choice", &[&list_lines(&cases, 8), &whole]);
         }
         self.computed(field.name.clone(), &field.name, whole)
     }

@@ -6,6 +6,7 @@ use crate::native;
 use cognate::detection::{Condition, Detection, Predicate, Subject, ValueTest, Window};
 use cognate::evaluate::event::decimal;
 use cognate::evaluate::{Event, holds};
+use cognate::logsource::{Field, Place};
 use cognate::target::{Fidelity, Target};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ type Events = Vec<(i64, Map<String, Value>)>;
 pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events: &Events) -> Events {
     let assumes = |code: &str| fidelity.assumptions.iter().any(|deviation| deviation.code.0 == code);
     let mut events = events.clone();
+    let registry_data = registry_data(target, detection);
     for (_, event) in &mut events {
         // numbers in texts are written plainly
         if ["A011", "P003", "S021"].into_iter().any(assumes) {
@@ -25,6 +27,8 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
         if assumes("K003") {
             drop_values(event, &str::is_empty);
         }
+        // Sysmon writes `(Empty)` where the registry holds an empty text
+        event.retain(|name, value| value != "" || !registry_data.contains(name));
         // a field is missing or has a value, never null
         if assumes("S013") {
             event.retain(|_, value| !value.is_null());
@@ -65,6 +69,13 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
         keep_off_edges(&mut events, *length);
     }
     events
+}
+
+/// The names of fields that a platform stores as a type and data of the registry.
+fn registry_data(target: Target, detection: &Detection) -> BTreeSet<String> {
+    let binding = |field: &Field| target.platform().and_then(|platform| field.binding(platform).cloned());
+    let is_data = |field: &Field| binding(field).is_some_and(|binding| matches!(binding.place, Place::RegistryData { .. }));
+    native::fields(detection).iter().filter(|field| is_data(field)).map(|field| field.name.clone()).collect()
 }
 
 /// Whether each keyword is found in the raw event exactly if it is found in a single value.

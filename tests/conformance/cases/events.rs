@@ -1,6 +1,7 @@
 //! A detection → events made up for it: values that its conditions ask for, values that are nearly so, and none at all,
 //! at times around the edges of its windows. The same in every run.
 
+use crate::native;
 use crate::random::Random;
 use cognate::detection::{Comparison, Detection, Predicate, RegexTest, Segment, Subject, TextPattern, ValueTest, Window};
 use cognate::logsource::{ColumnType, Field, FieldType, Place};
@@ -60,7 +61,7 @@ const NASTY: &[&str] = &[
 
 /// Makes events for a detection, in time order.
 pub fn make(detection: &Detection, fields: &[Arc<Field>], random: &mut Random, count: usize) -> Vec<(i64, Map<String, Value>)> {
-    let mut maker = Maker { detection, predicates: predicates(detection), random };
+    let mut maker = Maker::new(detection, random);
     let mut events: Vec<_> = (0..count).map(|_| (maker.time(), maker.event(fields))).collect();
     events.sort_by_key(|(time, _)| *time);
     events
@@ -74,13 +75,20 @@ pub fn predicates(detection: &Detection) -> Vec<Predicate> {
     predicates
 }
 
-struct Maker<'d, 'r> {
+/// Makes values.
+pub struct Maker<'d, 'r> {
     detection: &'d Detection,
     predicates: Vec<Predicate>,
-    random: &'r mut Random,
+    /// What it draws from.
+    pub random: &'r mut Random,
 }
 
-impl Maker<'_, '_> {
+impl<'d, 'r> Maker<'d, 'r> {
+    /// Makes values for a detection.
+    pub fn new(detection: &'d Detection, random: &'r mut Random) -> Maker<'d, 'r> {
+        Maker { detection, predicates: predicates(detection), random }
+    }
+
     fn pick<T: Clone>(&mut self, list: &[T]) -> Option<T> {
         if list.is_empty() { None } else { Some(list[self.random.below(list.len())].clone()) }
     }
@@ -107,7 +115,7 @@ impl Maker<'_, '_> {
             }
         }
         if let Some(text) = self.keyword() {
-            let carrier = fields.iter().find(|field| field.kind == FieldType::Text && !field.list);
+            let carrier = native::carrier(self.detection, fields);
             let name = carrier.map_or("note", |field| &field.name);
             if carrier.is_some() || self.detection.log_source.open {
                 event.insert(name.to_owned(), text.into());
@@ -163,7 +171,7 @@ impl Maker<'_, '_> {
     }
 
     /// One of a few values of the type.
-    fn plain(&mut self, field: &Field) -> Option<Value> {
+    pub fn plain(&mut self, field: &Field) -> Option<Value> {
         match field.kind {
             FieldType::Text => self.pick(&["ann", "Ann", "bob", "carl"]).map(Value::from),
             FieldType::Any => self.pick(&[json!("ann"), json!("Ann"), json!("bob"), json!(3), json!("12"), json!(7.5)]),
@@ -183,7 +191,7 @@ impl Maker<'_, '_> {
     }
 
     /// A value that passes a test, if one is easily made.
-    fn wanted(&mut self, test: &ValueTest, event: &Map<String, Value>) -> Option<Value> {
+    pub fn wanted(&mut self, test: &ValueTest, event: &Map<String, Value>) -> Option<Value> {
         Some(match test {
             ValueTest::Text(pattern) => self.text(pattern).into(),
             ValueTest::Number(number) => json_number(number.value),
@@ -300,7 +308,7 @@ fn json_number(value: f64) -> Value {
 }
 
 /// The value in the type that the log source promises. Where values have other names on a platform, ours are used.
-fn fitting(field: &Field, value: Value) -> Value {
+pub fn fitting(field: &Field, value: Value) -> Value {
     let is_other_name = |text: &str| {
         let pairs = [&field.aql, &field.spl, &field.kql].into_iter().flatten().flat_map(|binding| &binding.values);
         let found = pairs.clone().find(|(ours, theirs)| ours.eq_ignore_ascii_case(text) || theirs.eq_ignore_ascii_case(text));

@@ -5,6 +5,7 @@
 //! conformance detections             every shipped detection with the events of its tests
 //! conformance features [EVENTS]      every spec in tests/specs/ok with events made up for it
 //! conformance specs FOLDER [EVENTS]  the same for the specs in a folder
+//! conformance witnesses FOLDER [START STEP]  every STEPth rule below a folder, from the STARTth, with its witnesses
 //! conformance random SEED COUNT      COUNT specs that nobody wrote, from a seed, with events made up for them
 //! conformance spec SEED              the text of one of these
 //! conformance injection SEED COUNT   COUNT hostile texts at every place where an author writes free text
@@ -19,6 +20,7 @@ mod injection;
 mod native;
 mod places;
 mod specs;
+mod witness;
 
 use cognate::detection::Detection;
 use cognate::evaluate::{Alert, AlertBody, Event};
@@ -31,7 +33,7 @@ use common::{World, files, source, templates};
 use expected::Mode;
 use serde_json::{Map, Value, json};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 type Events = Vec<(i64, Map<String, Value>)>;
 
@@ -45,11 +47,13 @@ fn main() {
         ["detections"] => files("detections", "yml").iter().for_each(|path| cases.detection(&source(path))),
         ["features", rest @ ..] => cases.folder(Path::new("tests/specs/ok"), rest.first().map_or(40, count)),
         ["specs", folder, rest @ ..] => cases.folder(Path::new(folder), rest.first().map_or(40, count)),
+        ["witnesses", folder] => cases.witnesses(Path::new(folder), 0, 1),
+        ["witnesses", folder, start, step] => cases.witnesses(Path::new(folder), count(start), count(step)),
         ["random", seed, specs] => cases.random(number(seed), number(specs)),
         ["spec", seed] => println!("{}", specs::text(number(seed))),
         ["injection", seed, texts] => injection::print_cases(&cases.templates, number(seed), count(texts)),
         _ => panic!(
-            "usage: conformance detections | features [EVENTS] | specs FOLDER [EVENTS] | random SEED COUNT | spec SEED | injection SEED COUNT"
+            "usage: conformance detections | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | random SEED COUNT | spec SEED | injection SEED COUNT"
         ),
     }
 }
@@ -66,6 +70,8 @@ struct Run<'a> {
     detection: &'a Detection,
     events: &'a Events,
     mode: Mode,
+    /// Whether fields without a place are taken as they are.
+    unmapped: bool,
 }
 
 impl Cases {
@@ -83,7 +89,9 @@ impl Cases {
         let Some(detection) = self.understood(source) else { return };
         for test in &detection.tests {
             let events: Events = test.events.iter().map(|event| (event.time, (*event.event).clone())).collect();
-            let run = |name: &str, mode| self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode });
+            let run = |name: &str, mode| {
+                self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode, unmapped: true })
+            };
             run(&test.name.value, Mode::Everything);
             for now in runs(&detection, &events) {
                 run(&format!("{} (run at {now})", test.name.value), Mode::Scheduled(now));
@@ -93,18 +101,48 @@ impl Cases {
 
     /// The specs of a folder, in the order of their names, with events made up for them.
     fn folder(&self, folder: &Path, count: usize) {
-        let walk = walkdir::WalkDir::new(common::root().join(folder)).sort_by_file_name();
-        let paths = walk.into_iter().map(|entry| entry.expect("a readable folder").into_path());
-        for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "yml")) {
+        for path in specs_below(folder) {
             let source = source(&path);
             let Some(detection) = self.understood(&source) else { continue };
             let mut random = Random::new(seed(&source.path));
             let events = events::make(&detection, &native::fields(&detection), &mut random, count);
-            let run = |name: &str, mode| self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode });
+            let run = |name: &str, mode| {
+                self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode, unmapped: true })
+            };
             run("made-up events", Mode::Everything);
             for now in runs(&detection, &events).into_iter().take(1) {
                 run(&format!("made-up events (run at {now})"), Mode::Scheduled(now));
             }
+        }
+    }
+
+    /// Rules with their witnesses, and how many of their values these reach.
+    fn witnesses(&self, folder: &Path, start: usize, step: usize) {
+        for path in specs_below(folder).into_iter().skip(start).step_by(step) {
+            let source = source(&path);
+            for document in self.world.documents(&source) {
+                let spec = source.path.as_str();
+                match document.lenient() {
+                    (Some(detection), _) if detection.aggregate.is_none() => self.witness(spec, &detection),
+                    (Some(_), _) => {}
+                    (None, problems) => {
+                        let codes: Vec<&str> = problems.iter().map(|problem| problem.code.0).collect();
+                        print(&json!({ "spec": spec, "status": "not understood", "reason": codes.join(" ") }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn witness(&self, spec: &str, detection: &Detection) {
+        let mut random = Random::new(seed(spec));
+        let made = witness::make(detection, &native::fields(detection), &mut random);
+        print(&json!({ "spec": spec, "status": "witnesses", "reached": made.reached, "unreached": made.unreached }));
+        // engines have a time limit for a case
+        for some in made.events.chunks(400) {
+            let times = (0..).step_by(1000).map(|offset| events::TEST_START + offset);
+            let events: Events = times.zip(some.iter().cloned()).collect();
+            self.run(&Run { spec, name: "witnesses", detection, events: &events, mode: Mode::Everything, unmapped: false });
         }
     }
 
@@ -120,7 +158,9 @@ impl Cases {
             made += 1;
             let mut random = Random::new(seed);
             let events = events::make(&detection, &native::fields(&detection), &mut random, 30);
-            let run = |name: &str, mode| self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode });
+            let run = |name: &str, mode| {
+                self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode, unmapped: true })
+            };
             match runs(&detection, &events).first().filter(|_| seed % 4 == 0) {
                 Some(now) => run(&format!("made-up events (run at {now})"), Mode::Scheduled(*now)),
                 None => run("made-up events", Mode::Everything),
@@ -148,7 +188,7 @@ impl Cases {
             Mode::Everything => (last + 1000, Range::Hunt((last + 1000 - first) / 60_000 * 60_000 + 60_000)),
             Mode::Scheduled(now) => (now, Range::Scheduled),
         };
-        let options = Options { comments: true, range, limit: None, unmapped: true };
+        let options = Options { comments: true, range, limit: None, unmapped: run.unmapped };
         let artefact = match compile(run.detection, target, self.templates.of(target), &options) {
             Ok(artefact) => artefact,
             Err(problems) => {
@@ -171,6 +211,13 @@ impl Cases {
         case["case"] = engine_case(target, run.detection, artefact.text, &events, now);
         case
     }
+}
+
+/// The specs below a folder, in the order of their names.
+fn specs_below(folder: &Path) -> Vec<PathBuf> {
+    let walk = walkdir::WalkDir::new(common::root().join(folder)).sort_by_file_name();
+    let paths = walk.into_iter().map(|entry| entry.expect("a readable folder").into_path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "yml")).collect()
 }
 
 /// The moments of scheduled runs that see events of a window or report an alert; at most a few.

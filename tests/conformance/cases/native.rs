@@ -7,7 +7,7 @@ use cognate::detection::{Detection, Subject, ValueTest};
 use cognate::evaluate::Event;
 use cognate::evaluate::event::{number, text};
 use cognate::evaluate::moment;
-use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, Place, Platform, TimeFormat};
+use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, Place, Platform, TimeFormat};
 use cognate::target::Target;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -20,14 +20,43 @@ pub fn marker(index: usize) -> String {
     format!("{index:09b}").replace('0', "~").replace('1', "!")
 }
 
-/// The fields that a detection reads, each once, in the order of their names.
+/// The fields that a detection reads, each once, in the order of their names. One that searches keywords also has a field
+/// that can carry them.
 pub fn fields(detection: &Detection) -> Vec<Arc<Field>> {
     let mut fields = Vec::new();
     detection.fields(&mut |field| fields.push(field.clone()));
+    let has_keywords = predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event);
+    if has_keywords && carrier(detection, &fields).is_none() {
+        fields.extend(carrier(detection, &detection.log_source.fields).cloned());
+    }
     fields.sort_by(|a, b| a.name.cmp(&b.name));
     fields.dedup_by(|a, b| a.name == b.name);
     fields.retain(|field| field.name != detection.log_source.time.name);
     fields
+}
+
+/// The field that carries keywords: a text that every platform stores as it is, where it has it, and by which the log
+/// source's events are not told from others.
+pub fn carrier<'f>(detection: &Detection, fields: &'f [Arc<Field>]) -> Option<&'f Arc<Field>> {
+    let mut selecting = Vec::new();
+    for (platform, selector) in &detection.log_source.selectors {
+        selector.predicates(&mut |predicate| predicate.fields(&mut |field| selecting.push((*platform, field.name.clone()))));
+    }
+    let is_free = |field: &Field, platform: Platform| match field.binding(platform).map(|binding| (&binding.place, &binding.values)) {
+        Some((Place::Column { name, .. }, values)) => {
+            values.is_empty() && !selecting.iter().any(|(other, column)| *other == platform && column == name)
+        }
+        Some((Place::Json { .. }, values)) => values.is_empty(),
+        Some((Place::Element { .. } | Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }, _)) => {
+            false
+        }
+        None => true,
+    };
+    let is_text = |field: &Field| matches!(field.kind, FieldType::Text | FieldType::Any) && !field.list;
+    let carries = |field: &&Arc<Field>| {
+        is_text(field) && [Platform::Aql, Platform::Spl, Platform::Kql].iter().all(|platform| is_free(field, *platform))
+    };
+    fields.iter().find(carries)
 }
 
 /// The events as a platform stores them.
