@@ -70,6 +70,8 @@ pub struct LogSource {
     pub kql: Option<KqlOrigin>,
     /// What tells its events on a platform from others in the same place.
     pub selectors: Vec<(Platform, Condition)>,
+    /// Why a platform does not have its events.
+    pub missing: Vec<(Platform, String)>,
     /// What queries assume about the place of the events, for each platform.
     pub assumptions: Vec<(Platform, String)>,
     /// What must be true first, for each platform.
@@ -182,8 +184,10 @@ pub enum FieldType {
 /// One field of a log source.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// Our name; for an open log source the name that the author wrote.
+    /// Our name, or the one of its other names that the author wrote; for an open log source the name that the author wrote.
     pub name: String,
+    /// Other names that authors use for it, each of which stands for the same place.
+    pub aliases: Vec<String>,
     /// The type of its values.
     pub kind: FieldType,
     /// Whether an event may hold several values.
@@ -220,6 +224,16 @@ impl Field {
             Platform::Kql => self.kql.as_ref(),
             Platform::Product => None,
         }
+    }
+
+    /// Whether a name is one of its names.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.iter().any(|alias| alias == name)
+    }
+
+    /// Whether it goes by one of its other names.
+    pub fn goes_by_alias(&self) -> bool {
+        self.aliases.contains(&self.name)
     }
 
     /// Why a platform does not have it, as the end of a message; empty if the log source does not say.

@@ -40,6 +40,7 @@ impl LogSource {
             spl: known.then(|| SplOrigin { index: vec!["*".into()], sourcetype: vec![parts.join(":")], ..SplOrigin::default() }),
             kql: known.then(|| KqlOrigin { table, time: "TimeGenerated".to_owned(), function: false }),
             selectors: Vec::new(),
+            missing: Vec::new(),
             assumptions: Vec::new(),
             prerequisites,
             variants: Vec::new(),
@@ -48,14 +49,17 @@ impl LogSource {
         }
     }
 
-    /// The field of a name: one of ours, or the text of its place in the product's own event, as Sigma rules write it;
-    /// else one of the others, if there are any.
+    /// The field of a name: one of ours, the text of its place in the product's own event, as Sigma rules write it, or
+    /// another name of it, under which it is returned; else one of the others, if there are any.
     pub fn field(&self, name: &str) -> Option<Arc<Field>> {
         if self.time.name == name {
             return Some(self.time.clone());
         }
         let named = self.fields.iter().find(|field| field.name == name);
-        let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned();
+        let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned().or_else(|| {
+            let aliased = self.fields.iter().find(|field| field.is_called(name))?;
+            Some(Arc::new(Field { name: name.to_owned(), ..(**aliased).clone() }))
+        });
         found.or_else(|| self.others.as_ref().map(|others| Arc::new(others.field(name))))
     }
 
@@ -76,9 +80,15 @@ impl LogSource {
         LogSource { fields: self.fields.iter().map(filled).collect(), others: Some(others), ..self.clone() }
     }
 
-    /// Our names of all fields, for messages.
+    /// All names of all fields, for messages.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|field| field.name.as_str())
+        self.fields.iter().flat_map(|field| [&field.name].into_iter().chain(&field.aliases)).map(String::as_str)
+    }
+
+    /// Why a platform does not have its events, as the end of a message; empty if the log source does not say.
+    pub fn why_missing(&self, platform: Platform) -> String {
+        let reason = self.missing.iter().find(|(other, _)| *other == platform);
+        reason.map(|(_, reason)| format!(": {reason}")).unwrap_or_default()
     }
 }
 
@@ -151,6 +161,7 @@ impl Others {
         let named = |binding: &Option<Binding>| binding.as_ref().map(|binding| binding.with_name(name));
         Field {
             name: name.to_owned(),
+            aliases: Vec::new(),
             kind: FieldType::Any,
             list: false,
             first_only: false,
