@@ -184,10 +184,12 @@ pub enum FieldType {
 /// One field of a log source.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// Our name, or the one of its other names that the author wrote; for an open log source the name that the author wrote.
+    /// Our name; for an open log source the name that the author wrote.
     pub name: String,
     /// Other names that authors use for it, each of which stands for the same place.
     pub aliases: Vec<String>,
+    /// The one of the other names by which the author called it.
+    pub written: Option<String>,
     /// The type of its values.
     pub kind: FieldType,
     /// Whether an event may hold several values.
@@ -228,12 +230,12 @@ impl Field {
 
     /// Whether a name is one of its names.
     pub fn is_called(&self, name: &str) -> bool {
-        self.name == name || self.aliases.iter().any(|alias| alias == name)
+        self.all_names().any(|own| own == name)
     }
 
-    /// Whether it goes by one of its other names.
-    pub fn goes_by_alias(&self) -> bool {
-        self.aliases.contains(&self.name)
+    /// All its names, our own first.
+    pub fn all_names(&self) -> impl Iterator<Item = &str> {
+        [&self.name].into_iter().chain(&self.aliases).map(String::as_str)
     }
 
     /// Why a platform does not have it, as the end of a message; empty if the log source does not say.

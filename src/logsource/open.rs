@@ -50,7 +50,7 @@ impl LogSource {
     }
 
     /// The field of a name: one of ours, the text of its place in the product's own event, as Sigma rules write it, or
-    /// another name of it, under which it is returned; else one of the others, if there are any.
+    /// another of its names; else one of the others, if there are any.
     pub fn field(&self, name: &str) -> Option<Arc<Field>> {
         if self.time.name == name {
             return Some(self.time.clone());
@@ -58,7 +58,7 @@ impl LogSource {
         let named = self.fields.iter().find(|field| field.name == name);
         let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned().or_else(|| {
             let aliased = self.fields.iter().find(|field| field.is_called(name))?;
-            Some(Arc::new(Field { name: name.to_owned(), ..(**aliased).clone() }))
+            Some(Arc::new(Field { written: Some(name.to_owned()), ..(**aliased).clone() }))
         });
         found.or_else(|| self.others.as_ref().map(|others| Arc::new(others.field(name))))
     }
@@ -82,7 +82,7 @@ impl LogSource {
 
     /// All names of all fields, for messages.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().flat_map(|field| [&field.name].into_iter().chain(&field.aliases)).map(String::as_str)
+        self.fields.iter().flat_map(|field| field.all_names())
     }
 
     /// Why a platform does not have its events, as the end of a message; empty if the log source does not say.
@@ -162,6 +162,7 @@ impl Others {
         Field {
             name: name.to_owned(),
             aliases: Vec::new(),
+            written: None,
             kind: FieldType::Any,
             list: false,
             first_only: false,

@@ -451,6 +451,7 @@ fn read_field(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, defaults: &Default
         description: node.get("description").and_then(|text| reader.text(text, "description")).map(|text| text.value).unwrap_or_default(),
         ecs: optional_text(reader, node, "ecs"),
         aliases: texts(reader, node, "aliases"),
+        written: None,
         absent_for: texts(reader, node, "absent-for"),
         name,
         kind,

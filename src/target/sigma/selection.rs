@@ -28,9 +28,10 @@ impl<'a> Writer<'a> {
     /// key has none there, so it keeps ours, which a processing pipeline must provide (an assumption, see
     /// [`super::assumption`]).
     pub fn field(&mut self, field: &Field, _: Span) -> String {
-        match &field.event {
-            EventPath::Path(path) if !field.goes_by_alias() => path.join("."),
-            EventPath::Path(_) | EventPath::Element(_) => field.name.clone(),
+        match (&field.written, &field.event) {
+            (Some(written), _) => written.clone(),
+            (None, EventPath::Path(path)) => path.join("."),
+            (None, EventPath::Element(_)) => field.name.clone(),
         }
     }
 
