@@ -63,8 +63,10 @@ impl LogSource {
         found.or_else(|| self.others.as_ref().map(|others| Arc::new(others.field(name))))
     }
 
-    /// The same with every field that a platform does not have under its own name there.
+    /// The same with every field that a platform does not have under its own name there; and where a platform does not have the
+    /// events, with the place that they would have if nobody had described them.
     pub fn with_every_field(&self) -> LogSource {
+        let open = LogSource::open(self.id.clone());
         let same = Others::same();
         let filled = |field: &Arc<Field>| {
             let own = same.field(&field.name);
@@ -77,7 +79,24 @@ impl LogSource {
         let others = self.others.clone().unwrap_or_default();
         let others =
             Others { aql: others.aql.or(same.aql.clone()), spl: others.spl.or(same.spl.clone()), kql: others.kql.or(same.kql.clone()) };
-        LogSource { fields: self.fields.iter().map(filled).collect(), others: Some(others), ..self.clone() }
+        let time = |own: &Option<Binding>, open: &Option<Binding>| own.clone().or_else(|| open.clone());
+        let time = Arc::new(Field {
+            aql: time(&self.time.aql, &open.time.aql),
+            spl: time(&self.time.spl, &open.time.spl),
+            kql: time(&self.time.kql, &open.time.kql),
+            ..(*self.time).clone()
+        });
+        let filled = |field: &Arc<Field>| if field.name == time.name { time.clone() } else { filled(field) };
+        LogSource {
+            fields: self.fields.iter().map(filled).collect(),
+            others: Some(others),
+            aql: self.aql.clone().or(open.aql),
+            spl: self.spl.clone().or(open.spl),
+            kql: self.kql.clone().or(open.kql),
+            missing: Vec::new(),
+            time: time.clone(),
+            ..self.clone()
+        }
     }
 
     /// All names of all fields, for messages.

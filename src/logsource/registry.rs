@@ -233,6 +233,9 @@ mod tests {
         let heir = sources.get(&id("shop", "heir")).expect("described");
         assert!(heir.kql.is_none() && heir.spl.is_none());
         assert_eq!(heir.why_missing(Platform::Kql) + &heir.why_missing(Platform::Spl), ": nobody sells there: nor there");
+        let kept = heir.with_every_field();
+        assert_eq!(kept.kql.as_ref().map(|kql| kql.table.as_str()), Some("shop_heir_CL"));
+        assert!(kept.why_missing(Platform::Kql).is_empty() && kept.time.kql.is_some());
     }
 
     #[test]
