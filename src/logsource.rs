@@ -70,6 +70,8 @@ pub struct LogSource {
     pub kql: Option<KqlOrigin>,
     /// What tells its events on a platform from others in the same place.
     pub selectors: Vec<(Platform, Condition)>,
+    /// Why a platform does not have its events.
+    pub missing: Vec<(Platform, String)>,
     /// What queries assume about the place of the events, for each platform.
     pub assumptions: Vec<(Platform, String)>,
     /// What must be true first, for each platform.
@@ -184,6 +186,10 @@ pub enum FieldType {
 pub struct Field {
     /// Our name; for an open log source the name that the author wrote.
     pub name: String,
+    /// Other names that authors use for it, each of which stands for the same place.
+    pub aliases: Vec<String>,
+    /// The one of the other names by which the author called it.
+    pub written: Option<String>,
     /// The type of its values.
     pub kind: FieldType,
     /// Whether an event may hold several values.
@@ -220,6 +226,16 @@ impl Field {
             Platform::Kql => self.kql.as_ref(),
             Platform::Product => None,
         }
+    }
+
+    /// Whether a name is one of its names.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.all_names().any(|own| own == name)
+    }
+
+    /// All its names, our own first.
+    pub fn all_names(&self) -> impl Iterator<Item = &str> {
+        [&self.name].into_iter().chain(&self.aliases).map(String::as_str)
     }
 
     /// Why a platform does not have it, as the end of a message; empty if the log source does not say.

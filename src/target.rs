@@ -243,6 +243,9 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
     if let Some(problem) = unmapped(detection, target).filter(|_| !options.unmapped) {
         return Err(vec![problem]);
     }
+    if let Some(problem) = missing(detection, target) {
+        return Err(vec![problem]);
+    }
     let (detection, mut approximations) = target.approximate(detection);
     let detection = selected(detection, target);
     let Rendered { text, mut assumptions } = target.render(&detection, templates, options)?;
@@ -272,7 +275,8 @@ fn assumed(detection: &Detection, target: Target) -> Vec<Deviation> {
 /// That nobody has said where the log source's events are on the target's platform.
 fn unmapped(detection: &Detection, target: Target) -> Option<Diagnostic> {
     let source = &detection.log_source;
-    if !source.open || source.bound.contains(&target.platform()?) {
+    let platform = target.platform()?;
+    if !source.open || source.bound.contains(&platform) {
         return None;
     }
     let path = source.id.path();
@@ -282,6 +286,20 @@ fn unmapped(detection: &Detection, target: Target) -> Option<Diagnostic> {
          it is with `--unmapped keep`",
         target.name()
     );
+    Some(Diagnostic::error(E0403, detection.metadata.title.span, message).help(help))
+}
+
+/// That the target's platform has no such events.
+fn missing(detection: &Detection, target: Target) -> Option<Diagnostic> {
+    let source = &detection.log_source;
+    let reason = source.why_missing(target.platform()?);
+    if reason.is_empty() {
+        return None;
+    }
+    let path = source.id.path();
+    let message = format!("{} has no place for the events of `{path}`{reason}", target.platform_title());
+    let help =
+        format!("where they are collected all the same, a site file says so: `log-sources: {{ {path}: {{ {}: … }} }}`", target.name());
     Some(Diagnostic::error(E0403, detection.metadata.title.span, message).help(help))
 }
 

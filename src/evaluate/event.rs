@@ -25,7 +25,7 @@ impl<'e> Event<'e> {
 
     /// Whether any value of a field passes. Lists stand for their elements, nulls are no values.
     ///
-    /// A value under our own name comes first, then one at the place in the product's event. An object is not what a
+    /// A value under our own name, or another one of its names, comes first, then one at the place in the product's event. An object is not what a
     /// field of ours holds, so it counts only if there is nothing else (`timestamp: {epochSecond: …}`).
     pub fn any(&self, field: &Field, test: &mut dyn FnMut(&'e Json) -> bool) -> bool {
         if field.first_only {
@@ -40,7 +40,7 @@ impl<'e> Event<'e> {
     }
 
     fn any_value(&self, field: &Field, test: &mut dyn FnMut(&'e Json) -> bool) -> bool {
-        let named = self.fields.get(&field.name);
+        let named = field.all_names().find_map(|name| self.fields.get(name));
         if matches!(&field.event, EventPath::Path(path) if *path == [&*field.name]) {
             return named.is_some_and(|value| any_element(value, test));
         }

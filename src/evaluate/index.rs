@@ -101,8 +101,9 @@ impl Index {
 
     fn add(&mut self, field: Arc<Field>, values: Values) {
         let (EventPath::Path(path) | EventPath::Element(crate::logsource::ElementPath { list: path, .. })) = &field.event;
-        let mut keys = vec![beginning(&field.name).to_owned()];
-        keys.extend(path.first().map(|first| beginning(first).to_owned()));
+        let mut keys: Vec<String> =
+            field.all_names().chain(path.first().map(String::as_str)).map(|key| beginning(key).to_owned()).collect();
+        keys.sort_unstable();
         keys.dedup();
         for key in keys {
             self.keys.entry(key).or_default().push(self.fields.len());

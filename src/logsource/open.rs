@@ -40,6 +40,7 @@ impl LogSource {
             spl: known.then(|| SplOrigin { index: vec!["*".into()], sourcetype: vec![parts.join(":")], ..SplOrigin::default() }),
             kql: known.then(|| KqlOrigin { table, time: "TimeGenerated".to_owned(), function: false }),
             selectors: Vec::new(),
+            missing: Vec::new(),
             assumptions: Vec::new(),
             prerequisites,
             variants: Vec::new(),
@@ -48,19 +49,24 @@ impl LogSource {
         }
     }
 
-    /// The field of a name: one of ours, or the text of its place in the product's own event, as Sigma rules write it;
-    /// else one of the others, if there are any.
+    /// The field of a name: one of ours, the text of its place in the product's own event, as Sigma rules write it, or
+    /// another of its names; else one of the others, if there are any.
     pub fn field(&self, name: &str) -> Option<Arc<Field>> {
         if self.time.name == name {
             return Some(self.time.clone());
         }
         let named = self.fields.iter().find(|field| field.name == name);
-        let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned();
+        let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned().or_else(|| {
+            let aliased = self.fields.iter().find(|field| field.is_called(name))?;
+            Some(Arc::new(Field { written: Some(name.to_owned()), ..(**aliased).clone() }))
+        });
         found.or_else(|| self.others.as_ref().map(|others| Arc::new(others.field(name))))
     }
 
-    /// The same with every field that a platform does not have under its own name there.
+    /// The same with every field that a platform does not have under its own name there; and where a platform does not have the
+    /// events, with the place that they would have if nobody had described them.
     pub fn with_every_field(&self) -> LogSource {
+        let open = LogSource::open(self.id.clone());
         let same = Others::same();
         let filled = |field: &Arc<Field>| {
             let own = same.field(&field.name);
@@ -73,12 +79,35 @@ impl LogSource {
         let others = self.others.clone().unwrap_or_default();
         let others =
             Others { aql: others.aql.or(same.aql.clone()), spl: others.spl.or(same.spl.clone()), kql: others.kql.or(same.kql.clone()) };
-        LogSource { fields: self.fields.iter().map(filled).collect(), others: Some(others), ..self.clone() }
+        let time = |own: &Option<Binding>, open: &Option<Binding>| own.clone().or_else(|| open.clone());
+        let time = Arc::new(Field {
+            aql: time(&self.time.aql, &open.time.aql),
+            spl: time(&self.time.spl, &open.time.spl),
+            kql: time(&self.time.kql, &open.time.kql),
+            ..(*self.time).clone()
+        });
+        let filled = |field: &Arc<Field>| if field.name == time.name { time.clone() } else { filled(field) };
+        LogSource {
+            fields: self.fields.iter().map(filled).collect(),
+            others: Some(others),
+            aql: self.aql.clone().or(open.aql),
+            spl: self.spl.clone().or(open.spl),
+            kql: self.kql.clone().or(open.kql),
+            missing: Vec::new(),
+            time: time.clone(),
+            ..self.clone()
+        }
     }
 
-    /// Our names of all fields, for messages.
+    /// All names of all fields, for messages.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|field| field.name.as_str())
+        self.fields.iter().flat_map(|field| field.all_names())
+    }
+
+    /// Why a platform does not have its events, as the end of a message; empty if the log source does not say.
+    pub fn why_missing(&self, platform: Platform) -> String {
+        let reason = self.missing.iter().find(|(other, _)| *other == platform);
+        reason.map(|(_, reason)| format!(": {reason}")).unwrap_or_default()
     }
 }
 
@@ -151,6 +180,8 @@ impl Others {
         let named = |binding: &Option<Binding>| binding.as_ref().map(|binding| binding.with_name(name));
         Field {
             name: name.to_owned(),
+            aliases: Vec::new(),
+            written: None,
             kind: FieldType::Any,
             list: false,
             first_only: false,

@@ -25,6 +25,7 @@ pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, 
     // what was assumed about a place does not hold of another
     for platform in [Platform::Aql, Platform::Spl, Platform::Kql].into_iter().filter(|platform| node.get(platform.key()).is_some()) {
         log_source.assumptions.retain(|(other, _)| *other != platform);
+        log_source.missing.retain(|(other, _)| *other != platform);
     }
     if let Some(written) = node.get("assumptions") {
         log_source.assumptions.extend(platform_texts(reader, written, "assumptions"));
@@ -88,7 +89,7 @@ impl LogSource {
 
 fn field(reader: &mut Reader<'_, '_>, log_source: &LogSource, entry: &Entry<'_>) -> Option<Field> {
     let name = &*entry.key.value;
-    let known = log_source.fields.iter().find(|field| field.name == name).map(|field| (**field).clone());
+    let known = log_source.fields.iter().find(|field| field.is_called(name)).map(|field| (**field).clone());
     let field = match known {
         Some(field) => Some(field),
         None => log_source.others.as_ref().map(|others| others.field(name)),

@@ -38,7 +38,7 @@ const KEYS: &[&str] = &[
     "sample",
 ];
 
-const FIELD_KEYS: &[&str] = &["type", "description", "ecs", "list", "optional", "absent-for", "event", "aql", "spl", "kql"];
+const FIELD_KEYS: &[&str] = &["type", "description", "ecs", "aliases", "list", "optional", "absent-for", "event", "aql", "spl", "kql"];
 
 const FIELD_TYPES: &[(&str, FieldType)] = &[
     ("text", FieldType::Text),
@@ -109,9 +109,14 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
     let definition = optional_text(reader, node, "definition");
     let mut defaults = Defaults { others: others(reader, node, base)?, ..Defaults::default() };
     let mut selectors = base.map(|base| base.selectors.clone()).unwrap_or_default();
-    let aql = aql_origin(reader, node, &mut selectors, &mut defaults).or_else(|| base?.aql.clone());
-    let spl = spl_origin(reader, node, &mut selectors, &mut defaults).or_else(|| base?.spl.clone());
-    let kql = node.get("kql").and_then(|kql| kql_origin(reader, kql, &mut selectors)).or_else(|| base?.kql.clone());
+    let missing = absences(reader, node, base);
+    let base_with = |platform| base.filter(|_| !missing.iter().any(|(other, _)| *other == platform));
+    let aql = place(node, Platform::Aql).and_then(|aql| aql_origin(reader, aql, &mut selectors, &mut defaults));
+    let aql = aql.or_else(|| base_with(Platform::Aql)?.aql.clone());
+    let spl = place(node, Platform::Spl).and_then(|spl| spl_origin(reader, spl, &mut selectors, &mut defaults));
+    let spl = spl.or_else(|| base_with(Platform::Spl)?.spl.clone());
+    let kql = place(node, Platform::Kql).and_then(|kql| kql_origin(reader, kql, &mut selectors));
+    let kql = kql.or_else(|| base_with(Platform::Kql)?.kql.clone());
     defaults.time = kql.as_ref().map(|kql| kql.time.clone());
     let time_name = named_field(reader, node, "time").unwrap_or_else(|| (TIME.to_owned(), node.span));
     let action_name = named_field(reader, node, "action");
@@ -154,6 +159,7 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
         spl,
         kql,
         selectors,
+        missing,
         assumptions,
         prerequisites,
         sample: sample.as_ref().map(|(value, _)| value.clone()),
@@ -269,8 +275,27 @@ fn choose<T: Copy>(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str, tabl
     table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
 }
 
+/// Where a platform has the events, unless the file says that it does not have them.
+fn place<'n, 's>(node: &'n Node<'s>, platform: Platform) -> Option<&'n Node<'s>> {
+    node.get(platform.key()).filter(|written| written.get("missing").is_none())
+}
+
+/// `kql: { missing: why }`, or what the log source that the file extends says so and the file does not say otherwise.
+fn absences(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Option<&LogSource>) -> Vec<(Platform, String)> {
+    let mut missing = Vec::new();
+    for platform in [Platform::Aql, Platform::Spl, Platform::Kql] {
+        match node.get(platform.key()) {
+            Some(written) if written.get("missing").is_some() => {
+                missing.extend(reason(reader, written, platform).map(|reason| (platform, reason)));
+            }
+            Some(_) => {}
+            None => missing.extend(base.iter().flat_map(|base| &base.missing).filter(|(other, _)| *other == platform).cloned()),
+        }
+    }
+    missing
+}
+
 fn aql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<AqlOrigin> {
-    let node = node.get("aql")?;
     reader.map(node, "aql", &["type-name", "type-ids", "where", "property-prefix"])?;
     defaults.property_prefix = optional_text(reader, node, "property-prefix");
     aql_place(reader, node, selectors)
@@ -297,7 +322,6 @@ pub(crate) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors:
 }
 
 fn spl_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<SplOrigin> {
-    let node = node.get("spl")?;
     reader.map(node, "spl", &["index", "sourcetype", "source", "tag", "where", "json"])?;
     defaults.json = node.get("json").and_then(|json| reader.boolean(json, "json")).unwrap_or_default();
     spl_place(reader, node, selectors)
@@ -363,8 +387,11 @@ fn read_fields(reader: &mut Reader<'_, '_>, node: &Node<'_>, defaults: &Defaults
     let mut fields = Fields { list: Vec::new(), spans: Vec::new() };
     let mut names: Names = Vec::new();
     for entry in reader.entries(node, "fields")? {
-        unique_name(reader, entry, &mut names);
+        unique_name(reader, &entry.key.value, entry.key.span, &mut names);
         if let Some(field) = read_field(reader, entry, defaults, time) {
+            for alias in field.aliases.iter().filter(|alias| !alias.eq_ignore_ascii_case(&field.name)) {
+                unique_name(reader, alias, entry.key.span, &mut names);
+            }
             fields.list.push(field);
             fields.spans.push(entry.key.span);
         }
@@ -373,8 +400,7 @@ fn read_fields(reader: &mut Reader<'_, '_>, node: &Node<'_>, defaults: &Defaults
 }
 
 /// Names are plain words, and different also where case does not count.
-fn unique_name(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, names: &mut Names) {
-    let (name, span) = (&*entry.key.value, entry.key.span);
+fn unique_name(reader: &mut Reader<'_, '_>, name: &str, span: Span, names: &mut Names) {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
     if !plain {
         let message = format!("`{name}` cannot be the name of a field");
@@ -424,13 +450,9 @@ fn read_field(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, defaults: &Default
         first_only: false,
         description: node.get("description").and_then(|text| reader.text(text, "description")).map(|text| text.value).unwrap_or_default(),
         ecs: optional_text(reader, node, "ecs"),
-        absent_for: node
-            .get("absent-for")
-            .map(|node| reader.text_or_texts(node, "absent-for"))
-            .unwrap_or_default()
-            .into_iter()
-            .map(|t| t.value)
-            .collect(),
+        aliases: texts(reader, node, "aliases"),
+        written: None,
+        absent_for: texts(reader, node, "absent-for"),
         name,
         kind,
         list,
@@ -441,6 +463,12 @@ fn read_field(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, defaults: &Default
         kql,
         missing,
     })
+}
+
+/// A text or a list of texts.
+fn texts(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Vec<String> {
+    let texts = node.get(key).map(|written| reader.text_or_texts(written, key)).unwrap_or_default();
+    texts.into_iter().map(|text| text.value).collect()
 }
 
 /// `{ missing: why }`
@@ -595,6 +623,8 @@ sample: { at: '2026-01-05T00:00:00Z', what: sold, by: { ip: 192.0.2.1 }, items: 
         problem("title:", "titel:", "E0103");
         problem("absent-for", "absent_for", "E0101 `buyer_ip` has no key `absent_for`");
         problem("time-format: iso8601", "time-format: iso", "E0104");
+        problem("{ event: what, kql", "{ aliases: [did, gift], event: what, kql", "E0701 two fields are called `gift`");
+        problem("{ event: what, kql", "{ aliases: [1st], event: what, kql", "E0701 `1st` cannot be the name of a field");
         problem("type: real", "type: float", "E0104");
         problem("table: Shop_CL", "table: Shop CL", "E0104");
         problem("optional: true, absent-for", "optional: maybe, absent-for", "E0102");

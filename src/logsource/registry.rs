@@ -142,6 +142,7 @@ fn stem(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Platform;
     use super::*;
 
     fn id(product: &str, service: &str) -> LogSourceId {
@@ -161,11 +162,14 @@ mod tests {
         for (source, file) in LogSources::built_in().read_all() {
             let Some(log_source) = &file.log_source else { panic!("{}", source.path) };
             assert_eq!(log_source.time.name, super::super::TIME);
-            assert!(log_source.aql.is_some() && log_source.kql.is_some(), "{}", source.path);
+            let said = |platform| !log_source.why_missing(platform).is_empty();
+            assert!(log_source.aql.is_some() || said(Platform::Aql), "{}", source.path);
+            assert!(log_source.spl.is_some() || said(Platform::Spl), "{}", source.path);
+            assert!(log_source.kql.is_some() || said(Platform::Kql), "{}", source.path);
             assert!(log_source.sample.is_some() || source.text.starts_with("extends:"), "{}", source.path);
             for field in &log_source.fields {
-                let aql = field.aql.is_some() || !field.why_missing(super::super::Platform::Aql).is_empty();
-                let spl = field.spl.is_some() || !field.why_missing(super::super::Platform::Spl).is_empty() || log_source.spl.is_none();
+                let aql = field.aql.is_some() || !field.why_missing(Platform::Aql).is_empty() || log_source.aql.is_none();
+                let spl = field.spl.is_some() || !field.why_missing(Platform::Spl).is_empty() || log_source.spl.is_none();
                 assert!(!field.description.is_empty() && aql && spl, "{}: {}", source.path, field.name);
             }
         }
@@ -215,6 +219,34 @@ mod tests {
         let column = |name: &str| format!("{:?}", found.field(name).expect("a field").kql.as_ref().map(|kql| &kql.place));
         assert!(column("timestamp").contains("\"At\""), "{}", column("timestamp"));
         assert!(column("action").contains("Extra") && column("x.y").contains("[\"x.y\"]"), "{}", column("x.y"));
+    }
+
+    #[test]
+    fn a_platform_that_has_no_such_events_is_not_taken_over() {
+        let own = "title: T\ndescription: D\nextends: shop/base\nkql: { missing: nobody sells there }\n\
+                   fields:\n  action: {}\n";
+        let heir = "title: T\ndescription: D\nextends: shop/own\nspl: { missing: nor there }\n";
+        let sources = LogSources::built_in().with([file("shop_base", BASE), file("shop_own", own), file("shop_heir", heir)]);
+        let found = sources.get(&id("shop", "own")).expect("described");
+        assert!(found.kql.is_none() && found.spl.is_some());
+        assert_eq!(found.why_missing(Platform::Kql), ": nobody sells there");
+        let heir = sources.get(&id("shop", "heir")).expect("described");
+        assert!(heir.kql.is_none() && heir.spl.is_none());
+        assert_eq!(heir.why_missing(Platform::Kql) + &heir.why_missing(Platform::Spl), ": nobody sells there: nor there");
+        let kept = heir.with_every_field();
+        assert_eq!(kept.kql.as_ref().map(|kql| kql.table.as_str()), Some("shop_heir_CL"));
+        assert!(kept.why_missing(Platform::Kql).is_empty() && kept.time.kql.is_some());
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_other_names() {
+        let own = BASE.replace("user: { ", "user: { aliases: [buyer, who.id], ");
+        let sources = LogSources::built_in().with([file("shop_base", &own)]);
+        let found = sources.get(&id("shop", "base")).expect("described");
+        let field = found.field("who.id").expect("a field");
+        assert_eq!((field.name.as_str(), field.written.as_deref(), field.event.text().as_str()), ("user", Some("who.id"), "by.name"));
+        assert_eq!(found.field("by.name").expect("a field").written, None);
+        assert_eq!(found.names().collect::<Vec<_>>(), ["timestamp", "user", "buyer", "who.id"]);
     }
 
     #[test]

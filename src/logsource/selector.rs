@@ -36,7 +36,7 @@ pub(super) fn select_fields(
     selectors.retain(|(other, _)| *other != Platform::Product);
     for entry in reader.entries(written, "where")? {
         let name = &*entry.key.value;
-        let known = fields.iter().find(|field| field.name == name).cloned().or_else(|| Some(others?.field(name)));
+        let known = fields.iter().find(|field| field.is_called(name)).cloned().or_else(|| Some(others?.field(name)));
         let Some(field) = known else {
             let message = format!("`where` names the field `{name}`, which is not described");
             let help = did_you_mean(name, fields.iter().map(|field| field.name.as_str()));

@@ -24,12 +24,14 @@ impl<'a> Writer<'a> {
         Writer { log_source, refused: Vec::new() }
     }
 
-    /// The name of a field in the product's own event; an element chosen by its key has none there, so it keeps ours,
-    /// which a processing pipeline must provide (an assumption, see [`super::assumption`]).
+    /// The name of a field in the product's own event; another name that the author wrote is kept. An element chosen by its
+    /// key has none there, so it keeps ours, which a processing pipeline must provide (an assumption, see
+    /// [`super::assumption`]).
     pub fn field(&mut self, field: &Field, _: Span) -> String {
-        match &field.event {
-            EventPath::Path(path) => path.join("."),
-            EventPath::Element(_) => field.name.clone(),
+        match (&field.written, &field.event) {
+            (Some(written), _) => written.clone(),
+            (None, EventPath::Path(path)) => path.join("."),
+            (None, EventPath::Element(_)) => field.name.clone(),
         }
     }
 

@@ -40,6 +40,7 @@ fn log_source() -> LogSource {
         spl: Some(SplOrigin { index: vec!["main".into()], sourcetype: vec!["audit".into()], ..SplOrigin::default() }),
         kql: None,
         selectors: Vec::new(),
+        missing: Vec::new(),
         assumptions: Vec::new(),
         prerequisites: Vec::new(),
         variants: Vec::new(),

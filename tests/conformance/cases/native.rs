@@ -95,13 +95,15 @@ fn product(detection: &Detection, fields: &[Arc<Field>], event: &Event<'_>) -> M
         };
         write_path(&mut root, path, false, &[written]);
     }
-    for field in fields.iter().filter(|field| event.fields.contains_key(&field.name)) {
+    for field in fields.iter().filter(|field| field.all_names().any(|name| event.fields.contains_key(name))) {
         let written = EventPath::Path(vec![field.name.clone()]);
         let values = values(event, field);
         if field.event == written || values.is_empty() {
             continue;
         }
-        root.as_object_mut().expect("a map").remove(&field.name);
+        for name in field.all_names() {
+            root.as_object_mut().expect("a map").remove(name);
+        }
         match &field.event {
             EventPath::Path(path) => write_path(&mut root, path, field.list, &values),
             EventPath::Element(e) => write_element(at(&mut root, &e.list), [&e.key, &e.equals, &e.value], &values),
@@ -448,7 +450,8 @@ fn typed(kind: ColumnType, value: &Value) -> Value {
     }
 }
 
-/// An engine that runs Sigma on the product's own events; elements chosen by a key stand under our name (S022).
+/// An engine that runs Sigma on the product's own events; elements chosen by a key stand under our name (S022), and a value also
+/// under each other name of its field that the rule has.
 fn sigma(detection: &Detection, fields: &[Arc<Field>], event: &Event<'_>) -> Map<String, Value> {
     let mut stored = product(detection, fields, event);
     for field in fields.iter().filter(|field| matches!(field.event, EventPath::Element(_))) {
@@ -458,6 +461,15 @@ fn sigma(detection: &Detection, fields: &[Arc<Field>], event: &Event<'_>) -> Map
             values => drop(stored.insert(field.name.clone(), values.into())),
         }
     }
+    let mut stored = Value::Object(stored);
+    detection.fields(&mut |field| {
+        let values = values(event, field);
+        if let Some(written) = field.written.as_ref().filter(|_| !values.is_empty()) {
+            let path: Vec<String> = written.split('.').map(str::to_owned).collect();
+            *at(&mut stored, &path) = if field.list { Value::Array(values) } else { values[0].clone() };
+        }
+    });
+    let mut stored = stored.as_object_mut().map(std::mem::take).expect("an event");
     stored.insert("@timestamp".to_owned(), moment::text(event.time).into());
     stored
 }
