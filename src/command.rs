@@ -6,6 +6,7 @@ mod convert;
 mod eval;
 mod explain;
 mod files;
+mod import;
 mod logsources;
 mod manifest;
 mod new;
@@ -71,6 +72,11 @@ enum Command {
         after_help = "Examples:\n  cognate new detections/confluence/my_rule.yml\n  cognate new --logsource jira/cloud_audit > rule.yml"
     )]
     New(NewArguments),
+    /// Make a project of folders with Sigma rules.
+    #[command(
+        after_help = "Examples:\n  cognate import rules/ --out project\n  cognate import rules/windows rules/linux --out project --unmapped keep"
+    )]
+    Import(ImportArguments),
     /// List the log sources and where their fields stand, or say what rules need from a SIEM.
     #[command(
         name = "logsources",
@@ -224,6 +230,18 @@ struct NewArguments {
 }
 
 #[derive(Args)]
+struct ImportArguments {
+    /// Folders with Sigma rules; single files, too.
+    #[arg(required = true)]
+    folders: Vec<PathBuf>,
+    /// The project's folder, which must be new.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
 struct LogSourcesArguments {
     /// Specs, rules or folders: what they need.
     #[arg(long = "for", value_name = "PATH", num_args = 1..)]
@@ -299,6 +317,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::LogSources(arguments) => logsources::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {

@@ -84,10 +84,24 @@ pub fn lenient(documents: Vec<Document>) -> (Vec<Detection>, Vec<Diagnostic>) {
 impl Workspace {
     /// Finds the project, around the first given path or else the current folder, and reads what belongs to it.
     pub fn open(common: &Common, given: &[PathBuf]) -> anyhow::Result<Workspace> {
-        let current = std::env::current_dir().context("cannot find the current folder")?;
-        let first = given.iter().find(|path| !files::is_standard_input(path)).map(|path| files::absolute(path, &current));
-        let root = first.as_deref().and_then(find_root).or_else(|| find_root(&current));
-        let folder = first.and_then(|path| if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) });
+        let current = current()?;
+        let root = first(given, &current).as_deref().and_then(find_root).or_else(|| find_root(&current));
+        Workspace::with_root(common, root, given)
+    }
+
+    /// Without a project, even if there is one around the paths.
+    pub fn open_outside(common: &Common, given: &[PathBuf]) -> anyhow::Result<Workspace> {
+        Workspace::with_root(common, None, given)
+    }
+
+    /// A project's folder.
+    pub fn open_at(common: &Common, root: &Path) -> anyhow::Result<Workspace> {
+        Workspace::with_root(common, Some(files::absolute(root, &current()?)), &[])
+    }
+
+    fn with_root(common: &Common, root: Option<PathBuf>, given: &[PathBuf]) -> anyhow::Result<Workspace> {
+        let current = current()?;
+        let folder = first(given, &current).and_then(|path| if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) });
         let mut workspace = Workspace {
             lists_folder: root.clone().or(folder).unwrap_or_else(|| current.clone()),
             root,
@@ -253,15 +267,19 @@ impl Workspace {
 
     /// A spec's name in `out/`: its path below the project's detections, else below the given folder, without extension.
     pub fn name_of(&self, path: &Path, given: &[PathBuf]) -> String {
+        let folders: Vec<PathBuf> = self.detections().into_iter().chain(given.iter().cloned()).collect();
+        files::shown(&Path::new(&self.below(path, &folders)).with_extension(""))
+    }
+
+    /// A file's path below the first of the folders that it lies in, else its name.
+    pub fn below(&self, path: &Path, folders: &[PathBuf]) -> String {
         let whole = files::absolute(path, &self.current);
         let below = |folder: &PathBuf| {
             let rest = whole.strip_prefix(files::absolute(folder, &self.current)).ok();
             rest.filter(|rest| !rest.as_os_str().is_empty())
         };
-        let relative = self.detections().as_ref().and_then(below);
-        let relative = relative.or_else(|| given.iter().find_map(below));
-        let relative = relative.or_else(|| whole.file_name().map(Path::new)).unwrap_or(path);
-        files::shown(&relative.with_extension(""))
+        let relative = folders.iter().find_map(below);
+        files::shown(relative.or_else(|| whole.file_name().map(Path::new)).unwrap_or(path))
     }
 
     /// A problem if another document of this run has the same id.
@@ -379,6 +397,15 @@ impl Surroundings for Workspace {
     fn site(&self) -> Option<&Site> {
         self.site.as_ref()
     }
+}
+
+fn current() -> anyhow::Result<PathBuf> {
+    std::env::current_dir().context("cannot find the current folder")
+}
+
+/// The first path that is one.
+fn first(given: &[PathBuf], current: &Path) -> Option<PathBuf> {
+    given.iter().find(|path| !files::is_standard_input(path)).map(|path| files::absolute(path, current))
 }
 
 /// The nearest folder, upwards from a path, that holds `detections` or `logsources`.

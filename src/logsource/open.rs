@@ -42,6 +42,7 @@ impl LogSource {
             selectors: Vec::new(),
             assumptions: Vec::new(),
             prerequisites,
+            skipped: Vec::new(),
             variants: Vec::new(),
             sample: None,
             id: id.clone(),

@@ -47,6 +47,7 @@ const FIELD_TYPES: &[(&str, FieldType)] = &[
     ("boolean", FieldType::Boolean),
     ("ip", FieldType::Ip),
     ("timestamp", FieldType::Timestamp),
+    ("any", FieldType::Any),
 ];
 
 const TIME_FORMATS: &[(&str, TimeFormat)] =
@@ -111,7 +112,8 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
     let mut selectors = base.map(|base| base.selectors.clone()).unwrap_or_default();
     let aql = aql_origin(reader, node, &mut selectors, &mut defaults).or_else(|| base?.aql.clone());
     let spl = spl_origin(reader, node, &mut selectors, &mut defaults).or_else(|| base?.spl.clone());
-    let kql = node.get("kql").and_then(|kql| kql_origin(reader, kql, &mut selectors)).or_else(|| base?.kql.clone());
+    let kql = place(node, "kql").and_then(|kql| kql_origin(reader, kql, &mut selectors)).or_else(|| base?.kql.clone());
+    let skipped = skipped(reader, node, base.map(|base| base.skipped.clone()).unwrap_or_default());
     defaults.time = kql.as_ref().map(|kql| kql.time.clone());
     let time_name = named_field(reader, node, "time").unwrap_or_else(|| (TIME.to_owned(), node.span));
     let action_name = named_field(reader, node, "action");
@@ -156,6 +158,7 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
         selectors,
         assumptions,
         prerequisites,
+        skipped,
         sample: sample.as_ref().map(|(value, _)| value.clone()),
         variants: Vec::new(),
     };
@@ -269,8 +272,26 @@ fn choose<T: Copy>(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str, tabl
     table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
 }
 
+/// Where the events are on a platform, unless nothing is built for it.
+pub(super) fn place<'n, 't>(node: &'n Node<'t>, platform: &str) -> Option<&'n Node<'t>> {
+    node.get(platform).filter(|place| place.get("skip").is_none())
+}
+
+/// `kql: { skip: why }`: what is said of a platform goes before what was said.
+pub(super) fn skipped(reader: &mut Reader<'_, '_>, node: &Node<'_>, mut before: Vec<(Platform, String)>) -> Vec<(Platform, String)> {
+    for platform in [Platform::Aql, Platform::Spl, Platform::Kql] {
+        let Some(written) = node.get(platform.key()) else { continue };
+        before.retain(|(other, _)| *other != platform);
+        if let Some(reason) = written.get("skip") {
+            reader.map(written, platform.key(), &["skip"]);
+            before.extend(reader.text(reason, "skip").map(|reason| (platform, reason.value.trim_end().to_owned())));
+        }
+    }
+    before
+}
+
 fn aql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<AqlOrigin> {
-    let node = node.get("aql")?;
+    let node = place(node, "aql")?;
     reader.map(node, "aql", &["type-name", "type-ids", "where", "property-prefix"])?;
     defaults.property_prefix = optional_text(reader, node, "property-prefix");
     aql_place(reader, node, selectors)
@@ -297,7 +318,7 @@ pub(crate) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors:
 }
 
 fn spl_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<SplOrigin> {
-    let node = node.get("spl")?;
+    let node = place(node, "spl")?;
     reader.map(node, "spl", &["index", "sourcetype", "source", "tag", "where", "json"])?;
     defaults.json = node.get("json").and_then(|json| reader.boolean(json, "json")).unwrap_or_default();
     spl_place(reader, node, selectors)

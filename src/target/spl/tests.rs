@@ -42,6 +42,7 @@ fn log_source() -> LogSource {
         selectors: Vec::new(),
         assumptions: Vec::new(),
         prerequisites: Vec::new(),
+        skipped: Vec::new(),
         variants: Vec::new(),
         sample: None,
     }
