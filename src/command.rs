@@ -15,6 +15,7 @@ mod repeats;
 mod schema;
 mod table;
 mod test;
+mod watch;
 mod workspace;
 
 use crate::diagnostic::{ALL_CODES, did_you_mean};
@@ -47,7 +48,9 @@ enum Command {
     )]
     Check(CheckArguments),
     /// Write the queries of all targets to out/.
-    #[command(after_help = "Examples:\n  cognate build\n  cognate build --check\n  cognate build --target kql --site sites/example.yml")]
+    #[command(
+        after_help = "Examples:\n  cognate build\n  cognate build --check\n  cognate build --watch\n  cognate build --target kql --site sites/example.yml"
+    )]
     Build(BuildArguments),
     /// Print the queries of specs or Sigma rules for one target.
     #[command(
@@ -94,7 +97,7 @@ enum Command {
     },
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Common {
     /// Site file with overrides, lists, parameters and exclusions.
     #[arg(long, value_name = "FILE", global = true)]
@@ -147,6 +150,9 @@ struct BuildArguments {
     /// Write nothing; print what would change and fail if anything would.
     #[arg(long)]
     check: bool,
+    /// Build again after each change of a file that a build reads, until Ctrl-C.
+    #[arg(long, conflicts_with = "check")]
+    watch: bool,
     /// Leave out header comments.
     #[arg(long)]
     no_comments: bool,
@@ -311,6 +317,7 @@ fn duration(text: &str) -> Result<i64, String> {
 pub fn run(command_line: CommandLine) -> ExitCode {
     let outcome = match command_line.command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Build(arguments) if arguments.watch => watch::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),

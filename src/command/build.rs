@@ -12,7 +12,7 @@ use super::workspace::{self, Workspace, named};
 use super::{BuildArguments, Outcome, Problems, files};
 use crate::build::{Acceptance, Outcome as Built, build, place_at_title};
 use crate::detection::Detection;
-use crate::diagnostic::{Diagnostic, Diagnostics, E0801, E0802};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0801, E0802, Severity};
 use crate::frontend::Document;
 use crate::source::{Source, Span};
 use crate::target::{Options, Target};
@@ -32,6 +32,7 @@ struct Context<'a> {
     templates: &'a Templates,
     paths: Vec<PathBuf>,
     targets: Vec<Target>,
+    show: Show,
 }
 
 /// What one run has found so far.
@@ -73,7 +74,8 @@ impl Results {
     }
 
     /// Keeps what will be shown of a file's problems.
-    fn problems_of(&mut self, source: Source, mut problems: Vec<Diagnostic>) {
+    fn problems_of(&mut self, source: Source, mut problems: Vec<Diagnostic>, show: Show) {
+        problems.retain(|problem| show == Show::Everything || problem.severity == Severity::Error);
         self.repeats.shorten(&mut problems);
         if !problems.is_empty() {
             self.problems.push((source, problems));
@@ -81,8 +83,45 @@ impl Results {
     }
 }
 
+/// What a build did.
+pub(super) struct Done {
+    /// Whether the content has no errors, and nothing is out of date that was only compared.
+    good: bool,
+    /// How many specs it was about.
+    pub specs: usize,
+    /// How many artefacts it wrote or removed, or would.
+    pub changed: usize,
+    /// Files that specs name, such as lists.
+    pub read: Vec<PathBuf>,
+}
+
+impl Done {
+    fn nothing() -> Done {
+        Done { good: false, specs: 0, changed: 0, read: Vec::new() }
+    }
+
+    /// Whether there were errors.
+    pub fn failed(&self) -> bool {
+        !self.good
+    }
+}
+
+/// What is printed of a build.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Show {
+    /// All problems, and the table.
+    Everything,
+    /// Errors.
+    Errors,
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &BuildArguments) -> Outcome {
+    Ok(once(arguments, Show::Everything)?.good)
+}
+
+/// Builds once.
+pub(super) fn once(arguments: &BuildArguments, show: Show) -> anyhow::Result<Done> {
     if arguments.paths.iter().any(|path| files::is_standard_input(path)) {
         bail!("build names files after their specs, and standard input has no name: use `cognate convert`");
     }
@@ -91,16 +130,16 @@ pub(super) fn run(arguments: &BuildArguments) -> Outcome {
         Ok(templates) => templates,
         Err(problems) => {
             super::report_errors(&problems);
-            return Ok(false);
+            return Ok(Done::nothing());
         }
     };
     if super::cannot_begin(&workspace) {
-        return Ok(false);
+        return Ok(Done::nothing());
     }
     let folder = arguments.out.clone().unwrap_or_else(|| workspace.place("out"));
     let mut output = Output::new(folder, arguments.check);
     let paths = workspace.paths(&arguments.paths)?;
-    let context = Context { arguments, workspace: &workspace, templates: &templates, paths, targets: targets(arguments) };
+    let context = Context { arguments, workspace: &workspace, templates: &templates, paths, targets: targets(arguments), show };
     let manifest = context.manifest(&mut output)?;
     let specs = workspace.specs(&arguments.paths)?;
     let mut results = Results::new(output);
@@ -108,9 +147,12 @@ pub(super) fn run(arguments: &BuildArguments) -> Outcome {
     let good = !super::has_errors(results.problems.iter().flat_map(|(_, problems)| problems));
     super::report_errors(&results.problems);
     files::print_error(&results.repeats.summary());
-    context.finish(manifest, &mut results)?;
-    context.report(&results)?;
-    workspace.finish(good && !(arguments.check && results.output.changed()))
+    let changed = context.finish(manifest, &mut results)?;
+    if show == Show::Everything {
+        context.report(&results)?;
+    }
+    let good = workspace.finish(good && !(arguments.check && results.output.changes() > 0))?;
+    Ok(Done { good, specs: results.rows.len(), changed, read: workspace.files_read() })
 }
 
 fn progress(count: usize) -> ProgressBar {
@@ -156,7 +198,7 @@ impl Context<'_> {
         // a spec that is not understood may have any title
         let all = self.workspace.is_everything(&self.arguments.paths) && results.detections.len() == results.documents;
         if let Some((source, problems)) = self.workspace.check_site(&results.detections.iter().collect::<Vec<_>>(), all) {
-            results.problems_of(source, problems);
+            results.problems_of(source, problems, self.show);
         }
         Ok(())
     }
@@ -182,7 +224,7 @@ impl Context<'_> {
             let found = self.document((path, &source.path), name, document, results)?;
             problems.extend(found);
         }
-        results.problems_of(source, problems.sorted());
+        results.problems_of(source, problems.sorted(), self.show);
         Ok(())
     }
 
@@ -268,8 +310,8 @@ impl Context<'_> {
     }
 
     /// Removes what an earlier build wrote and this one does not, and writes the manifest: the new entries, and the old
-    /// ones that this run is not about or could not build again.
-    fn finish(&self, old: Manifest, results: &mut Results) -> anyhow::Result<()> {
+    /// ones that this run is not about or could not build again. How many artefacts have changed.
+    fn finish(&self, old: Manifest, results: &mut Results) -> anyhow::Result<usize> {
         let mut entries = std::mem::take(&mut results.entries);
         let new: FxHashSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
         // of a file in which something is wrong, nobody can tell which of its old artefacts are no more
@@ -290,7 +332,9 @@ impl Context<'_> {
         for entry in gone {
             results.output.remove(&entry.path)?;
         }
-        results.output.put(Manifest::NAME, &Manifest { entries }.text())
+        let changed = results.output.changes();
+        results.output.put(Manifest::NAME, &Manifest { entries }.text())?;
+        Ok(changed)
     }
 
     /// Whether a spec of the manifest is no more. Outside of a project, only the given folders can tell.

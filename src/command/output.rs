@@ -14,13 +14,13 @@ pub struct Output {
     differences: Option<BTreeMap<String, (String, String)>>,
     /// Folders below it that exist and that no link leads out of.
     safe: FxHashSet<String>,
-    changed: bool,
+    changes: usize,
 }
 
 impl Output {
     /// The folder; with `only_compare` nothing is written.
     pub fn new(folder: PathBuf, only_compare: bool) -> Output {
-        Output { folder, differences: only_compare.then(BTreeMap::new), safe: FxHashSet::default(), changed: false }
+        Output { folder, differences: only_compare.then(BTreeMap::new), safe: FxHashSet::default(), changes: 0 }
     }
 
     /// The folder itself.
@@ -28,9 +28,9 @@ impl Output {
         &self.folder
     }
 
-    /// Whether anything was, or would be, changed.
-    pub fn changed(&self) -> bool {
-        self.changed
+    /// How many files were, or would be, changed.
+    pub fn changes(&self) -> usize {
+        self.changes
     }
 
     /// Whether a path below the folder stays there: no link on the way leads out. Each folder is looked at once.
@@ -59,7 +59,7 @@ impl Output {
         if before.as_deref() == Some(text.as_bytes()) {
             return Ok(());
         }
-        self.changed = true;
+        self.changes += 1;
         match &mut self.differences {
             Some(differences) => {
                 let before = String::from_utf8_lossy(&before.unwrap_or_default()).into_owned();
@@ -76,12 +76,12 @@ impl Output {
         match &mut self.differences {
             Some(differences) => {
                 let before = std::fs::read(&place).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-                self.changed |= !before.is_empty();
+                self.changes += usize::from(!before.is_empty());
                 differences.insert(path.to_owned(), (before, String::new()));
                 Ok(())
             }
             None => {
-                self.changed = true;
+                self.changes += 1;
                 files::remove(&place, &self.folder)
             }
         }

@@ -15,7 +15,7 @@ use crate::yaml::{MAX_BYTES, Value};
 use anyhow::{Context, anyhow, bail};
 use include_dir::{Dir, include_dir};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +34,8 @@ pub struct Workspace {
     keep_unmapped: bool,
     site: Option<Site>,
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
+    /// The files of events that specs name.
+    event_files: RefCell<BTreeSet<String>>,
     /// The files that this run is about, for correlations between files.
     run: RefCell<Vec<PathBuf>>,
     rules: OnceCell<Rules>,
@@ -111,6 +113,7 @@ impl Workspace {
             keep_unmapped: common.unmapped == Unmapped::Keep,
             site: None,
             lists: RefCell::default(),
+            event_files: RefCell::default(),
             run: RefCell::default(),
             rules: OnceCell::default(),
             ids: RefCell::default(),
@@ -297,6 +300,12 @@ impl Workspace {
         })
     }
 
+    /// The files that specs have named so far: lists and events.
+    pub fn files_read(&self) -> Vec<PathBuf> {
+        let (lists, events) = (self.lists.borrow(), self.event_files.borrow());
+        lists.keys().chain(events.iter()).map(|path| self.lists_folder.join(path)).collect()
+    }
+
     /// Whether a site file is in use.
     pub fn has_site(&self) -> bool {
         self.site.is_some()
@@ -386,6 +395,7 @@ impl Surroundings for Workspace {
         if !files::stays_inside(Path::new(path)) {
             return Err("the path leaves the project".to_owned());
         }
+        self.event_files.borrow_mut().insert(path.to_owned());
         let (source, problem) = files::read(&self.lists_folder.join(path), path);
         problem.map_or(Ok(source.text), |problem| Err(problem.message))
     }
