@@ -101,19 +101,29 @@ fn filter(
     (!diagnostics.is_empty()).then_some(Document { name, detection: None, diagnostics, is_base: true, region: Span::default() })
 }
 
-/// The rules of many files, so that correlations can name them. What is wrong in them is reported where they are understood.
-pub fn rules<'s>(sources: impl IntoIterator<Item = &'s Source>) -> Rules {
-    let of_file = |source: &Source| {
-        let mut diagnostics = Diagnostics::new();
-        let parts = documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics);
-        let rule = |part: &Part<'_>| {
-            let mut own = diagnostics.clone().take_inside(part.region);
-            let spec = spec::read(source, &part.node, &mut own).filter(|_| !own.has_errors());
-            Rule { path: source.path.clone(), names: references(part), spec: spec.map(Arc::new) }
-        };
-        parts.iter().map(rule).collect::<Vec<_>>()
+/// The rules of a file, so that correlations of other files can name them. What is wrong in them is reported where they are
+/// understood.
+pub fn rules(source: &Source) -> Vec<Rule> {
+    read_rules(source, |_| true)
+}
+
+/// The names of the rules of a file, and what its correlations and filters say.
+pub fn outline(source: &Source) -> Vec<Rule> {
+    read_rules(source, |part| ["correlation", "filter"].iter().any(|key| part.node.get(key).is_some()))
+}
+
+fn read_rules(source: &Source, is_read: impl Fn(&Part<'_>) -> bool) -> Vec<Rule> {
+    let mut diagnostics = Diagnostics::new();
+    let parts = documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics);
+    let spec = |part: &Part<'_>| {
+        let mut own = diagnostics.clone().take_inside(part.region);
+        spec::read(source, &part.node, &mut own).filter(|_| !own.has_errors())
     };
-    Rules::new(sources.into_iter().flat_map(of_file))
+    let rule = |part: &Part<'_>| {
+        let spec = if is_read(part) { spec(part).map(Arc::new) } else { None };
+        Rule { path: source.path.clone(), names: references(part), spec }
+    };
+    parts.iter().map(rule).collect()
 }
 
 /// By what a correlation can name a document.

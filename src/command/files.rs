@@ -149,11 +149,24 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Writes a whole file or nothing: into a temporary neighbour first, which then takes its place.
 pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    replace(path, |temporary| Ok(fs::write(temporary, text)?))
+}
+
+/// The same for a file that may be large, from what writes it.
+pub fn write_with(path: &Path, write: &dyn Fn(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    replace(path, |temporary| {
+        let mut file = io::BufWriter::with_capacity(1 << 16, File::create(temporary)?);
+        write(&mut file)?;
+        Ok(file.flush()?)
+    })
+}
+
+fn replace(path: &Path, write: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", shown(folder)))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
+    let written = write(&temporary).and_then(|()| Ok(fs::rename(&temporary, path)?));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -187,6 +200,15 @@ pub fn is_really_inside(path: &Path, root: &Path) -> bool {
         (Some(folder), Ok(root)) => folder.starts_with(root),
         (_, Err(_)) => true,
         (None, Ok(_)) => false,
+    }
+}
+
+/// Prints to standard output what is written piece by piece.
+pub fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
     }
 }
 
