@@ -29,12 +29,14 @@ pub struct Document {
     pub diagnostics: Diagnostics,
     /// Whether it is a filter, or only says what a correlation counts: nothing is built from it, and it raises no alerts.
     pub is_base: bool,
+    /// Where it stands: from its beginning to that of the next document.
+    pub region: Span,
 }
 
 impl Document {
     /// A file that cannot be read.
     pub fn unreadable(diagnostics: Diagnostics) -> Document {
-        Document { name: String::new(), detection: None, diagnostics, is_base: false }
+        Document { name: String::new(), detection: None, diagnostics, is_base: false, region: Span::default() }
     }
 
     /// Whether it has errors that leave nothing of it.
@@ -75,10 +77,13 @@ pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> Vec<Docum
     };
     let (rules, problems): (Vec<Rule>, Vec<Diagnostics>) = parts.iter().zip(problems).map(read).unzip();
     let index = Rules::new(rules.iter().cloned());
-    let each = rules.iter().zip(problems).zip(names(&parts));
-    let understood = |((rule, problems), name): ((&Rule, Diagnostics), String)| match &rule.spec {
-        Some(spec) if spec.filter.is_some() => filter(source, name, spec, &index, problems, surroundings),
-        Some(_) | None => Some(document(source, name, rule, &index, problems, surroundings)),
+    let each = rules.iter().zip(problems).zip(names(&parts)).zip(&parts);
+    let understood = |(((rule, problems), name), part): (((&Rule, Diagnostics), String), &Part<'_>)| {
+        let document = match &rule.spec {
+            Some(spec) if spec.filter.is_some() => filter(source, name, spec, &index, problems, surroundings),
+            Some(_) | None => Some(document(source, name, rule, &index, problems, surroundings)),
+        };
+        document.map(|document| Document { region: part.region, ..document })
     };
     each.filter_map(understood).collect()
 }
@@ -93,22 +98,32 @@ fn filter(
     surroundings: &dyn Surroundings,
 ) -> Option<Document> {
     check_filter(source, spec, rules, surroundings, &mut diagnostics);
-    (!diagnostics.is_empty()).then_some(Document { name, detection: None, diagnostics, is_base: true })
+    (!diagnostics.is_empty()).then_some(Document { name, detection: None, diagnostics, is_base: true, region: Span::default() })
 }
 
-/// The rules of many files, so that correlations can name them. What is wrong in them is reported where they are understood.
-pub fn rules<'s>(sources: impl IntoIterator<Item = &'s Source>) -> Rules {
-    let of_file = |source: &Source| {
-        let mut diagnostics = Diagnostics::new();
-        let parts = documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics);
-        let rule = |part: &Part<'_>| {
-            let mut own = diagnostics.clone().take_inside(part.region);
-            let spec = spec::read(source, &part.node, &mut own).filter(|_| !own.has_errors());
-            Rule { path: source.path.clone(), names: references(part), spec: spec.map(Arc::new) }
-        };
-        parts.iter().map(rule).collect::<Vec<_>>()
+/// The rules of a file, so that correlations of other files can name them. What is wrong in them is reported where they are
+/// understood.
+pub fn rules(source: &Source) -> Vec<Rule> {
+    read_rules(source, |_| true)
+}
+
+/// The names of the rules of a file, and what its correlations and filters say.
+pub fn outline(source: &Source) -> Vec<Rule> {
+    read_rules(source, |part| ["correlation", "filter"].iter().any(|key| part.node.get(key).is_some()))
+}
+
+fn read_rules(source: &Source, is_read: impl Fn(&Part<'_>) -> bool) -> Vec<Rule> {
+    let mut diagnostics = Diagnostics::new();
+    let parts = documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics);
+    let spec = |part: &Part<'_>| {
+        let mut own = diagnostics.clone().take_inside(part.region);
+        spec::read(source, &part.node, &mut own).filter(|_| !own.has_errors())
     };
-    Rules::new(sources.into_iter().flat_map(of_file))
+    let rule = |part: &Part<'_>| {
+        let spec = if is_read(part) { spec(part).map(Arc::new) } else { None };
+        Rule { path: source.path.clone(), names: references(part), spec }
+    };
+    parts.iter().map(rule).collect()
 }
 
 /// By what a correlation can name a document.
@@ -144,7 +159,7 @@ fn document(
     let detection = detection.filter(|_| !diagnostics.has_errors());
     diagnostics.extend(attack);
     let is_base = [Some(rules), surroundings.rules()].into_iter().flatten().any(|rules| rules.is_base(&rule.names));
-    Document { name, detection, diagnostics, is_base }
+    Document { name, detection, diagnostics, is_base, region: Span::default() }
 }
 
 /// The names of documents: made unlike each other by `_2`, `_3` in order.

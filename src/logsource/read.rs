@@ -47,6 +47,7 @@ const FIELD_TYPES: &[(&str, FieldType)] = &[
     ("boolean", FieldType::Boolean),
     ("ip", FieldType::Ip),
     ("timestamp", FieldType::Timestamp),
+    ("any", FieldType::Any),
 ];
 
 const TIME_FORMATS: &[(&str, TimeFormat)] =
@@ -109,7 +110,8 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
     let definition = optional_text(reader, node, "definition");
     let mut defaults = Defaults { others: others(reader, node, base)?, ..Defaults::default() };
     let mut selectors = base.map(|base| base.selectors.clone()).unwrap_or_default();
-    let missing = absences(reader, node, base);
+    let missing = absences(reader, node, "missing", base.map(|base| base.missing.clone()).unwrap_or_default());
+    let skipped = absences(reader, node, "skip", base.map(|base| base.skipped.clone()).unwrap_or_default());
     let base_with = |platform| base.filter(|_| !missing.iter().any(|(other, _)| *other == platform));
     let aql = place(node, Platform::Aql).and_then(|aql| aql_origin(reader, aql, &mut selectors, &mut defaults));
     let aql = aql.or_else(|| base_with(Platform::Aql)?.aql.clone());
@@ -162,6 +164,7 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
         missing,
         assumptions,
         prerequisites,
+        skipped,
         sample: sample.as_ref().map(|(value, _)| value.clone()),
         variants: Vec::new(),
     };
@@ -275,24 +278,27 @@ fn choose<T: Copy>(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str, tabl
     table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
 }
 
-/// Where a platform has the events, unless the file says that it does not have them.
-fn place<'n, 's>(node: &'n Node<'s>, platform: Platform) -> Option<&'n Node<'s>> {
-    node.get(platform.key()).filter(|written| written.get("missing").is_none())
+/// Where a platform has the events, unless it does not have them or nothing is built for it.
+pub(super) fn place<'n, 's>(node: &'n Node<'s>, platform: Platform) -> Option<&'n Node<'s>> {
+    node.get(platform.key()).filter(|written| ["missing", "skip"].iter().all(|key| written.get(key).is_none()))
 }
 
-/// `kql: { missing: why }`, or what the log source that the file extends says so and the file does not say otherwise.
-fn absences(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Option<&LogSource>) -> Vec<(Platform, String)> {
-    let mut missing = Vec::new();
+/// `kql: { missing: why }`, or `skip`: what is said of a platform goes before what was said.
+pub(super) fn absences(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    key: &'static str,
+    mut before: Vec<(Platform, String)>,
+) -> Vec<(Platform, String)> {
     for platform in [Platform::Aql, Platform::Spl, Platform::Kql] {
-        match node.get(platform.key()) {
-            Some(written) if written.get("missing").is_some() => {
-                missing.extend(reason(reader, written, platform).map(|reason| (platform, reason)));
-            }
-            Some(_) => {}
-            None => missing.extend(base.iter().flat_map(|base| &base.missing).filter(|(other, _)| *other == platform).cloned()),
+        let Some(written) = node.get(platform.key()) else { continue };
+        before.retain(|(other, _)| *other != platform);
+        if let Some(reason) = written.get(key) {
+            reader.map(written, platform.key(), &[key]);
+            before.extend(reader.text(reason, key).map(|reason| (platform, reason.value.trim_end().to_owned())));
         }
     }
-    missing
+    before
 }
 
 fn aql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<AqlOrigin> {

@@ -56,7 +56,10 @@ pub fn carrier<'f>(detection: &Detection, fields: &'f [Arc<Field>]) -> Option<&'
     let carries = |field: &&Arc<Field>| {
         is_text(field) && [Platform::Aql, Platform::Spl, Platform::Kql].iter().all(|platform| is_free(field, *platform))
     };
-    fields.iter().find(|field| carries(field) && !is_tested(detection, field)).or_else(|| fields.iter().find(carries).filter(|_| !detection.log_source.open))
+    fields
+        .iter()
+        .find(|field| carries(field) && !is_tested(detection, field))
+        .or_else(|| fields.iter().find(carries).filter(|_| !detection.log_source.open))
 }
 
 /// Whether a detection tests a field.
