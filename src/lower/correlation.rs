@@ -42,7 +42,7 @@ pub(super) fn resolve(
     filters: &Filters<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<(Spec, Events)> {
-    let mut resolver = Resolver { block, filters, diagnostics };
+    let mut resolver = Resolver { spec, block, filters, diagnostics };
     let mut bases = resolver.bases()?;
     resolver.one_log_source(&bases)?;
     let events = resolver.events(&mut bases)?;
@@ -55,6 +55,7 @@ pub(super) fn resolve(
 type Measured = (Vec<(Spanned<String>, Written)>, Written);
 
 struct Resolver<'a, 'd> {
+    spec: &'a Spec,
     block: &'a CorrelationBlock,
     filters: &'a Filters<'a>,
     diagnostics: &'d mut Diagnostics,
@@ -105,7 +106,7 @@ impl Resolver<'_, '_> {
         let (name, span) = (&reference.value, reference.span);
         let rule = match self.filters.find(name) {
             Found::One(rule) => rule,
-            Found::Nothing => return self.fail(self.filters.unknown(reference)),
+            Found::Nothing => return self.fail(self.filters.unknown(reference, &self.spec.metadata)),
             Found::Several(paths) => {
                 let message = format!("several rules are called `{name}`: in {}", paths.join(", "));
                 return self.fail(Diagnostic::error(E0112, span, message).help("give each an `id` or a `name` of its own"));

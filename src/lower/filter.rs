@@ -3,7 +3,7 @@
 
 use super::correlation::{Events, free, moved};
 use super::{List, Lowering, Surroundings, fill_lists, resolve_log_source};
-use crate::detection::{Formula, Selection};
+use crate::detection::{Formula, Metadata, Selection};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0111, W0208, did_you_mean};
 use crate::rules::{Found, Rule, Rules};
 use crate::source::Spanned;
@@ -28,9 +28,11 @@ impl Filters<'_> {
         }
     }
 
-    /// A reference to no rule.
-    pub fn unknown(&self, reference: &Spanned<String>) -> Diagnostic {
+    /// A reference in a document to no rule.
+    pub fn unknown(&self, reference: &Spanned<String>, document: &Metadata) -> Diagnostic {
+        let is_own = |name: &&str| [&document.id, &document.name].into_iter().flatten().any(|own| own == name);
         let known = self.rules.names().chain(self.surroundings.rules().into_iter().flat_map(|others| others.names()));
+        let known = known.filter(|name| !is_own(name));
         let help = did_you_mean(&reference.value, known);
         let help = help.unwrap_or_else(|| "name a rule of this file or project by its `id` or `name`".to_owned());
         Diagnostic::error(E0111, reference.span, format!("there is no rule `{}`", reference.value)).help(help)
@@ -88,7 +90,7 @@ pub(super) fn check(filters: &Filters<'_>, spec: &Spec, diagnostics: &mut Diagno
     let Some(block) = &spec.filter else { return };
     for reference in block.rules.iter().flatten() {
         if let Found::Nothing = filters.find(&reference.value) {
-            diagnostics.push(filters.unknown(reference));
+            diagnostics.push(filters.unknown(reference, &spec.metadata));
         }
     }
     // a filter may be of many log sources, so that nobody needs to have described its own
