@@ -22,11 +22,10 @@ pub struct Part<'a> {
 
 /// The documents of a file in order. A problem of a document that only changes others is a problem of the file.
 pub fn parts<'a>(documents: Vec<Node<'a>>, diagnostics: &mut Diagnostics) -> Vec<Part<'a>> {
-    let some = documents.iter().any(|document| !document.is_null());
     let starts: Vec<u32> = documents.iter().map(|document| document.span.start).chain([u32::MAX]).collect();
     let mut collection = Collection { global: None, parts: Vec::new(), merged: 0, diagnostics };
     for (document, bounds) in documents.into_iter().zip(starts.windows(2)) {
-        if !some || !document.is_null() {
+        if !document.is_null() {
             collection.add(document, Span { start: bounds[0], end: bounds[1] });
         }
     }
@@ -66,7 +65,8 @@ impl<'a> Collection<'a, '_> {
 
     /// The document before, with these keys over it.
     fn repeat(&mut self, node: Node<'a>, region: Span, span: Span) {
-        let Some(previous) = self.parts.last().map(|part| part.node.clone()) else {
+        // a name is that of one document
+        let Some(previous) = self.parts.last().map(|part| without(&part.node, &["name"])) else {
             let error = Diagnostic::error(E0110, span, "there is no document before this one that could be repeated");
             return self.diagnostics.push(error.help("write the rule out"));
         };
