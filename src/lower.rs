@@ -169,6 +169,7 @@ fn lower_rule(
     }
     let detection = Detection {
         log_source: log_source.clone(),
+        log_source_span: spec.log_source.span,
         selections,
         formula,
         exclusions,
