@@ -122,6 +122,13 @@ impl Diagnostics {
         self
     }
 
+    /// Says at the first error what else does not work because of it.
+    pub fn consequence(&mut self, text: &str) {
+        if let Some(first) = self.list.iter_mut().find(|problem| problem.severity == Severity::Error) {
+            first.help = Some(first.help.as_ref().map_or_else(|| text.to_owned(), |help| format!("{help} ({text})")));
+        }
+    }
+
     /// Takes out those at a place inside of a span.
     pub fn take_inside(&mut self, span: Span) -> Diagnostics {
         let inside = |problem: &Diagnostic| span.start <= problem.span.start && problem.span.start < span.end;

@@ -5,14 +5,15 @@ use crate::attack;
 use crate::detection::Detection;
 use crate::detection::Expectation;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, W0301};
-use crate::documents::{self, Part};
+use crate::documents::{self, Part, Parts};
 use crate::letter_case::identifier;
 use crate::lower::{Surroundings, check_filter, lower};
 use crate::rules::{Rule, Rules};
 use crate::source::{Source, Span};
 use crate::spec::{self, Spec};
-use crate::yaml::{self, Value};
+use crate::yaml::{self, Node, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// The longest name of a document, in bytes.
@@ -56,31 +57,116 @@ impl Document {
     }
 }
 
-/// Reads a file: one document or several. A file whose YAML cannot be read is one document without a name.
-pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> Vec<Document> {
+/// A file with its documents as they are written. It is read when somebody asks for them, and only once.
+#[derive(Debug)]
+pub struct File {
+    source: Source,
+    documents: OnceCell<Vec<Written>>,
+}
+
+/// A document as it is written.
+#[derive(Debug)]
+struct Written {
+    name: String,
+    kind: Kind,
+    diagnostics: Diagnostics,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A rule, a correlation or a filter.
+    Rule(Rule),
+    /// A rule that something was merged into that has errors; they are reported there.
+    LeftOut(Rule),
+    /// It only changes others, or nothing is known of it.
+    Other,
+}
+
+impl File {
+    /// A file that nobody has read yet.
+    pub fn new(source: Source) -> File {
+        File { source, documents: OnceCell::new() }
+    }
+
+    /// Its text.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn documents(&self) -> &[Written] {
+        self.documents.get_or_init(|| written(&self.source))
+    }
+
+    /// What others may refer to.
+    fn rules(&self) -> impl Iterator<Item = (&Rule, &Diagnostics)> {
+        self.documents().iter().filter_map(|document| match &document.kind {
+            Kind::Rule(rule) | Kind::LeftOut(rule) => Some((rule, &document.diagnostics)),
+            Kind::Other => None,
+        })
+    }
+
+    /// Gives its documents their meaning. A file whose YAML cannot be read is one document without a name.
+    pub fn understand(&self, surroundings: &dyn Surroundings) -> Vec<Document> {
+        let index = Rules::new(self.rules().map(|(rule, _)| rule.clone()));
+        let understood = |document: &Written| {
+            let (name, diagnostics) = (document.name.clone(), document.diagnostics.clone());
+            match &document.kind {
+                Kind::LeftOut(_) => None,
+                Kind::Other if diagnostics.is_empty() => None,
+                Kind::Other => Some(Document { name, detection: None, is_base: !diagnostics.has_errors(), diagnostics }),
+                Kind::Rule(rule) => match &rule.spec {
+                    Some(spec) if spec.filter.is_some() => filter(&self.source, name, spec, &index, diagnostics, surroundings),
+                    Some(_) | None => Some(self::document(&self.source, name, rule, &index, diagnostics, surroundings)),
+                },
+            }
+        };
+        self.documents().iter().filter_map(understood).collect()
+    }
+}
+
+/// Reads the documents of a file.
+fn written(source: &Source) -> Vec<Written> {
     let mut diagnostics = Diagnostics::new();
     let nodes = yaml::read(&source.text, &mut diagnostics);
-    let parts = documents::parts(nodes, &mut diagnostics);
-    let problems: Vec<Diagnostics> = parts.iter().map(|part| diagnostics.take_inside(part.region)).collect();
-    if parts.is_empty() && diagnostics.is_empty() {
+    let Parts { own, others } = documents::parts(nodes, &mut diagnostics);
+    let mut problems: Vec<Diagnostics> = own.iter().chain(&others).map(|part| diagnostics.take_inside(part.region)).collect();
+    if own.is_empty() && others.is_empty() && diagnostics.is_empty() {
         diagnostics.push(Diagnostic::error(E0007, Span::default(), "the file is empty"));
     }
     if diagnostics.has_errors() {
         problems.into_iter().for_each(|more| diagnostics.extend(more));
-        return vec![Document::unreadable(diagnostics)];
+        return vec![Written { name: String::new(), kind: Kind::Other, diagnostics }];
     }
-    let read = |(part, mut diagnostics): (&Part<'_>, Diagnostics)| {
-        let spec = if diagnostics.has_errors() { None } else { spec::read(source, &part.node, &mut diagnostics).map(Arc::new) };
-        (Rule { path: source.path.clone(), names: references(part), spec }, diagnostics)
+    let wrong: Vec<Span> =
+        own.iter().chain(&others).zip(&problems).filter(|(_, own)| own.has_errors()).map(|(part, _)| part.region).collect();
+    let spoiled = |part: &Part<'_>| part.merged.iter().any(|region| wrong.contains(region));
+    for (part, problems) in own.iter().chain(&others).zip(&mut problems) {
+        if own.iter().any(|other| other.merged.contains(&part.region)) {
+            problems.consequence("the documents that this one is merged into are left out");
+        }
+    }
+    let names = names(own.iter().chain(&others));
+    let last = own.len();
+    let documents = own.iter().chain(&others).zip(problems).zip(names).enumerate();
+    let read = |(number, ((part, mut diagnostics), name)): (usize, ((&Part<'_>, Diagnostics), String))| {
+        let kind = match number < last {
+            false => Kind::Other,
+            true if spoiled(part) => Kind::LeftOut(rule(source, part, None)),
+            true if diagnostics.has_errors() => Kind::Rule(rule(source, part, None)),
+            true => Kind::Rule(rule(source, part, spec::read(source, &part.node, &mut diagnostics))),
+        };
+        Written { name, kind, diagnostics }
     };
-    let (rules, problems): (Vec<Rule>, Vec<Diagnostics>) = parts.iter().zip(problems).map(read).unzip();
-    let index = Rules::new(rules.iter().cloned());
-    let each = rules.iter().zip(problems).zip(names(&parts));
-    let understood = |((rule, problems), name): ((&Rule, Diagnostics), String)| match &rule.spec {
-        Some(spec) if spec.filter.is_some() => filter(source, name, spec, &index, problems, surroundings),
-        Some(_) | None => Some(document(source, name, rule, &index, problems, surroundings)),
-    };
-    each.filter_map(understood).collect()
+    documents.map(read).collect()
+}
+
+fn rule(source: &Source, part: &Part<'_>, spec: Option<Spec>) -> Rule {
+    Rule { path: source.path.clone(), names: references(part), counted: counted(part), spec: spec.map(Arc::new) }
+}
+
+/// Reads a file and gives its documents, one or several, their meaning.
+pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> Vec<Document> {
+    File::new(source.clone()).understand(surroundings)
 }
 
 /// A filter has no detection: it is a document only if it is wrong.
@@ -97,24 +183,30 @@ fn filter(
 }
 
 /// The rules of many files, so that correlations can name them. What is wrong in them is reported where they are understood.
-pub fn rules<'s>(sources: impl IntoIterator<Item = &'s Source>) -> Rules {
-    let of_file = |source: &Source| {
-        let mut diagnostics = Diagnostics::new();
-        let parts = documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics);
-        let rule = |part: &Part<'_>| {
-            let mut own = diagnostics.clone().take_inside(part.region);
-            let spec = spec::read(source, &part.node, &mut own).filter(|_| !own.has_errors());
-            Rule { path: source.path.clone(), names: references(part), spec: spec.map(Arc::new) }
-        };
-        parts.iter().map(rule).collect::<Vec<_>>()
+pub fn rules<'f>(files: impl IntoIterator<Item = &'f File>) -> Rules {
+    let readable = |(rule, diagnostics): (&Rule, &Diagnostics)| match diagnostics.has_errors() {
+        true => Rule { spec: None, ..rule.clone() },
+        false => rule.clone(),
     };
-    Rules::new(sources.into_iter().flat_map(of_file))
+    Rules::new(files.into_iter().flat_map(File::rules).map(readable))
 }
 
 /// By what a correlation can name a document.
 fn references(part: &Part<'_>) -> Vec<String> {
     let text = |key: &str| part.node.get(key).and_then(|node| node.text()).map(str::to_owned);
     [text("id"), text("name")].into_iter().flatten().filter(|name| !name.is_empty()).collect()
+}
+
+/// The rules that a correlation names, unless it says that they have queries of their own.
+fn counted(part: &Part<'_>) -> Vec<String> {
+    let Some(block) = part.node.get("correlation") else { return Vec::new() };
+    let generates = [block.get("generate"), part.node.get("generate")].into_iter().flatten().any(|node| node.text() == Some("true"));
+    let rules = block.get("rules").filter(|_| !generates);
+    let texts = |node: &Node<'_>| match &node.kind {
+        yaml::Kind::List(items) => items.iter().filter_map(|item| item.text().map(str::to_owned)).collect(),
+        yaml::Kind::Scalar { .. } | yaml::Kind::Map(_) => node.text().map(str::to_owned).into_iter().collect::<Vec<_>>(),
+    };
+    rules.map(texts).unwrap_or_default()
 }
 
 /// Reads a file that holds one spec: its detection (of several the first that can be used), and all problems.
@@ -142,13 +234,16 @@ fn document(
         lower(source, spec, rules, surroundings, &mut diagnostics)
     });
     let detection = detection.filter(|_| !diagnostics.has_errors());
+    if detection.is_none() && !rule.counted.is_empty() {
+        diagnostics.consequence("until then, the rules that the correlation names have no query and no alerts of their own");
+    }
     diagnostics.extend(attack);
     let is_base = [Some(rules), surroundings.rules()].into_iter().flatten().any(|rules| rules.is_base(&rule.names));
     Document { name, detection, diagnostics, is_base }
 }
 
 /// The names of documents: made unlike each other by `_2`, `_3` in order.
-fn names(parts: &[Part<'_>]) -> Vec<String> {
+fn names<'p>(parts: impl Iterator<Item = &'p Part<'p>>) -> Vec<String> {
     let (mut taken, mut numbers) = (FxHashSet::default(), FxHashMap::<String, usize>::default());
     let mut unique = |name: String| {
         let number = numbers.entry(name.clone()).or_insert(0);
@@ -160,7 +255,7 @@ fn names(parts: &[Part<'_>]) -> Vec<String> {
             }
         }
     };
-    parts.iter().map(|part| unique(written_name(part))).collect()
+    parts.map(|part| unique(written_name(part))).collect()
 }
 
 fn written_name(part: &Part<'_>) -> String {

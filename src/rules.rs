@@ -13,6 +13,8 @@ pub struct Rule {
     pub path: String,
     /// Its id and its name, as far as it has them.
     pub names: Vec<String>,
+    /// The rules that it counts as a correlation, unless they have queries of their own; also if it is wrong.
+    pub counted: Vec<String>,
     /// What it says, if it can be read.
     pub spec: Option<Arc<Spec>>,
 }
@@ -44,8 +46,7 @@ impl Rules {
             let mut names: Vec<String> = rule.names.iter().map(|name| key(name)).collect();
             names.dedup();
             names.into_iter().for_each(|name| all.places.entry(name).or_default().push(all.rules.len()));
-            let correlation = rule.spec.iter().filter_map(|spec| spec.correlation.as_ref()).find(|block| !block.generate);
-            all.counted.extend(correlation.iter().flat_map(|block| &block.rules).map(|reference| key(&reference.value)));
+            all.counted.extend(rule.counted.iter().map(|reference| key(reference)));
             all.rules.push(rule);
         }
         all

@@ -4,14 +4,14 @@
 use super::{Common, Outcome, Problems, Unmapped, files};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, did_you_mean};
-use crate::frontend::{Document, list_values, rules, understand};
+use crate::frontend::{Document, File, list_values, rules};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
 use crate::rules::Rules;
 use crate::site::Site;
 use crate::source::{Source, Span};
 use crate::template::Templates;
-use crate::yaml::{MAX_BYTES, Value};
+use crate::yaml::Value;
 use anyhow::{Context, anyhow, bail};
 use include_dir::{Dir, include_dir};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -36,6 +36,8 @@ pub struct Workspace {
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
     /// The files that this run is about, for correlations between files.
     run: RefCell<Vec<PathBuf>>,
+    /// The files of the run and of the project as they were read, by the paths under which they are shown.
+    files: OnceCell<BTreeMap<String, (File, Option<Diagnostic>)>>,
     rules: OnceCell<Rules>,
     /// Id → the file and the title of the spec that had it first.
     ids: RefCell<BTreeMap<String, (String, Span)>>,
@@ -98,6 +100,7 @@ impl Workspace {
             site: None,
             lists: RefCell::default(),
             run: RefCell::default(),
+            files: OnceCell::default(),
             rules: OnceCell::default(),
             ids: RefCell::default(),
             unreadable: Cell::default(),
@@ -145,10 +148,14 @@ impl Workspace {
     /// Reads a file; one that cannot be read is remembered for the end.
     fn read(&self, path: &Path) -> (Source, Option<Diagnostic>) {
         let (source, problem) = files::read(path, &self.shown(path));
-        if problem.as_ref().is_some_and(|problem| problem.code == E0008) {
+        problem.iter().for_each(|problem| self.remember(problem));
+        (source, problem)
+    }
+
+    fn remember(&self, problem: &Diagnostic) {
+        if problem.code == E0008 {
             self.unreadable.set(self.unreadable.get() + 1);
         }
-        (source, problem)
     }
 
     /// The result of a command: files that could not be read are no matter of content.
@@ -220,19 +227,27 @@ impl Workspace {
         Ok(found)
     }
 
-    /// The rules of this run and of the project, if there is a correlation or a filter among them.
+    /// The files of this run and of the project, each read once.
+    fn files(&self) -> &BTreeMap<String, (File, Option<Diagnostic>)> {
+        self.files.get_or_init(|| {
+            let project = self.detections().map(|folder| files::specs_below(&folder)).unwrap_or_default();
+            let run = self.run.borrow();
+            let paths = run.iter().filter(|path| !files::is_standard_input(path)).chain(&project);
+            let paths: BTreeMap<String, &PathBuf> = paths.map(|path| (self.shown(path), path)).collect();
+            let read = |(shown, path): (String, &PathBuf)| {
+                let (source, problem) = files::read(path, &shown);
+                (shown, (File::new(source), problem))
+            };
+            paths.into_iter().map(read).collect()
+        })
+    }
+
+    /// The rules of all files, if there is a correlation or a filter among them.
     fn read_rules(&self) -> Rules {
-        let project = self.detections().map(|folder| files::specs_below(&folder)).unwrap_or_default();
-        let run = self.run.borrow();
-        let paths = run.iter().filter(|path| !files::is_standard_input(path)).chain(&project);
-        let paths: BTreeMap<String, &PathBuf> = paths.map(|path| (self.shown(path), path)).collect();
-        if paths.len() < 2 {
-            return Rules::default();
-        }
-        let sources = paths.into_iter().filter_map(|(shown, path)| Some(Source::new(shown, std::fs::read_to_string(path).ok()?)));
-        let sources: Vec<Source> = sources.filter(|source| source.text.len() <= MAX_BYTES).collect();
+        let files = || self.files().values().filter(|(_, problem)| problem.is_none()).map(|(file, _)| file);
         let concerns = |text: &str| text.contains("correlation") || text.lines().any(|line| line.starts_with("filter:"));
-        if sources.iter().any(|source| concerns(&source.text)) { rules(&sources) } else { Rules::default() }
+        let some = files().nth(1).is_some() && files().any(|file| concerns(&file.source().text));
+        if some { rules(files()) } else { Rules::default() }
     }
 
     /// The project's folder of specs.
@@ -313,13 +328,24 @@ impl Workspace {
 
     /// Reads a spec file.
     pub fn understand(&self, path: &Path) -> Understood {
-        let (source, problem) = self.read(path);
+        match self.files().get(&self.shown(path)) {
+            Some((file, problem)) => self.understood(file, problem.clone()),
+            None => {
+                let (source, problem) = files::read(path, &self.shown(path));
+                self.understood(&File::new(source), problem)
+            }
+        }
+    }
+
+    fn understood(&self, file: &File, problem: Option<Diagnostic>) -> Understood {
+        let source = file.source().clone();
         if let Some(problem) = problem {
+            self.remember(&problem);
             let mut diagnostics = Diagnostics::new();
             diagnostics.push(problem);
             return Understood { source, documents: vec![Document::unreadable(diagnostics)] };
         }
-        let mut documents = understand(&source, self);
+        let mut documents = file.understand(self);
         documents.iter_mut().for_each(|document| self.check_log_source(document));
         Understood { source, documents }
     }
