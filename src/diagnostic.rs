@@ -269,6 +269,8 @@ codes! {
     W0206 "value that this field can never have"
     W0207 "key without effect"
     W0208 "filter that keeps what it selects"
+    W0209 "filter that does not change a rule that it names"
+    W0210 "field name that is nearly that of a described field"
     W0301 "spec without a firing and a silent test"
     W0302 "equivalent mutant that is none"
     W0401 "acceptance that is not needed"

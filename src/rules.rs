@@ -84,7 +84,7 @@ impl Rules {
 }
 
 /// Whether a log source is the other one, or says less.
-fn covers(wide: &LogSourceId, narrow: &LogSourceId) -> bool {
+pub fn covers(wide: &LogSourceId, narrow: &LogSourceId) -> bool {
     let fits = |wide: &Option<String>, narrow: &Option<String>| wide.is_none() || wide == narrow;
     fits(&wide.product, &narrow.product) && fits(&wide.category, &narrow.category) && fits(&wide.service, &narrow.service)
 }

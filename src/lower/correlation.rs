@@ -45,6 +45,7 @@ pub(super) fn resolve(
     let mut resolver = Resolver { spec, block, filters, diagnostics };
     let mut bases = resolver.bases()?;
     resolver.one_log_source(&bases)?;
+    resolver.aliases(&bases)?;
     let events = resolver.events(&mut bases)?;
     let aggregate = resolver.aggregate(&bases, &events)?;
     let log_source = bases.first()?.spec.log_source.clone();
@@ -378,20 +379,32 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// A field, or what an alias stands for, with the column's name.
-    fn key(&mut self, key: &Spanned<String>, bases: &[Base]) -> Option<(Option<Spanned<String>>, Written)> {
-        let field = |name: &str| Written { kind: WrittenKind::Name(name.to_owned()), span: key.span };
-        let Some(AliasBlock { name: alias, fields }) = self.block.aliases.iter().find(|alias| alias.name.value == key.value) else {
-            return Some((None, field(&key.value)));
-        };
-        let mut meant: Option<&Spanned<String>> = None;
-        for (rule, field) in fields {
-            if !bases.iter().any(|base| base.reference.value == rule.value || base.names.contains(&rule.value)) {
+    /// Each alias names rules of the correlation and fields that they have, also one that nothing uses.
+    fn aliases(&mut self, bases: &[Base]) -> Option<()> {
+        let mut good = true;
+        for (rule, field) in self.block.aliases.iter().flat_map(|alias| &alias.fields) {
+            let Some(base) = bases.iter().find(|base| base.reference.value == rule.value || base.names.contains(&rule.value)) else {
                 let known = bases.iter().map(|base| base.reference.value.as_str());
                 let help = did_you_mean(&rule.value, known).unwrap_or_else(|| "an alias names rules that stand under `rules`".to_owned());
                 let message = format!("`{}` is no rule of this correlation", rule.value);
-                return self.fail(Diagnostic::error(E0111, rule.span, message).help(help));
-            }
+                self.diagnostics.push(Diagnostic::error(E0111, rule.span, message).help(help));
+                good = false;
+                continue;
+            };
+            let log_source = resolve_log_source(&base.spec, self.filters.surroundings, &mut Diagnostics::new());
+            good &= super::field(&log_source, &field.value, field.span, self.diagnostics).is_some();
+        }
+        good.then_some(())
+    }
+
+    /// A field, or what an alias stands for, with the column's name.
+    fn key(&mut self, key: &Spanned<String>, bases: &[Base]) -> Option<(Option<Spanned<String>>, Written)> {
+        let field = |field: &Spanned<String>| Written { kind: WrittenKind::Name(field.value.clone()), span: field.span };
+        let Some(AliasBlock { name: alias, fields }) = self.block.aliases.iter().find(|alias| alias.name.value == key.value) else {
+            return Some((None, field(key)));
+        };
+        let mut meant: Option<&Spanned<String>> = None;
+        for (_, field) in fields {
             match meant {
                 Some(first) if first.value != field.value => {
                     let message = format!("the alias `{}` stands for `{}` and for `{}`", alias.value, first.value, field.value);
@@ -403,7 +416,7 @@ impl Resolver<'_, '_> {
             }
         }
         match meant {
-            Some(meant) => Some((Some(key.clone()), field(&meant.value))),
+            Some(meant) => Some((Some(key.clone()), field(meant))),
             None => self.fail(
                 Diagnostic::error(E0103, alias.span, format!("the alias `{}` names no field", alias.value)).help("write `rule: field`"),
             ),
