@@ -2,7 +2,8 @@
 
 use super::binding::{self, column};
 use super::check::check;
-use super::read::{aql_place, kql_origin, others, platform_texts, prerequisites, spl_place};
+use super::origin::{aql_place, kql_origin, platform_texts, prerequisites, spl_place};
+use super::read::others;
 use super::{Binding, ColumnType, Field, LogSource, Platform};
 use crate::diagnostic::{Diagnostic, E0702, did_you_mean};
 use crate::reader::Reader;

@@ -199,9 +199,9 @@ impl Resolver<'_, '_> {
             | CorrelationKind::ValueSum
             | CorrelationKind::ValueAverage
             | CorrelationKind::ValuePercentile
-            | CorrelationKind::ValueMedian => self.measured(bases)?,
+            | CorrelationKind::ValueMedian => self.measured()?,
         };
-        let group_by: Option<Vec<_>> = self.block.group_by.iter().map(|key| self.key(key, bases)).collect();
+        let group_by: Option<Vec<_>> = self.block.group_by.iter().map(|key| self.key(key)).collect();
         Some(AggregateBlock {
             span: self.block.span,
             group_by: group_by?,
@@ -217,7 +217,7 @@ impl Resolver<'_, '_> {
     }
 
     /// One measure over the events of all rules.
-    fn measured(&mut self, bases: &[Base]) -> Option<Measured> {
+    fn measured(&mut self) -> Option<Measured> {
         let kind = self.block.kind;
         let Some(CorrelationCondition::Limit { relational, number, span, field, percentile }) = &self.block.condition else { return None };
         let (function, rank) = match kind {
@@ -241,7 +241,7 @@ impl Resolver<'_, '_> {
                 let error = Diagnostic::error(E0104, field.span, "`event_count` counts events, not the values of a field");
                 return self.fail(error.help("remove `field`, or use `type: value_count`"));
             }
-            (_, Some(field)) => arguments.push(self.key(field, bases)?.1),
+            (_, Some(field)) => arguments.push(self.key(field)?.1),
             (_, None) => {
                 let error = Diagnostic::error(E0103, *span, format!("`condition` of `{}` has no `field`", kind.name()));
                 return self.fail(error.help("name the field whose values are measured: `field: user`"));
@@ -398,7 +398,7 @@ impl Resolver<'_, '_> {
     }
 
     /// A field, or what an alias stands for, with the column's name.
-    fn key(&mut self, key: &Spanned<String>, bases: &[Base]) -> Option<(Option<Spanned<String>>, Written)> {
+    fn key(&mut self, key: &Spanned<String>) -> Option<(Option<Spanned<String>>, Written)> {
         let field = |field: &Spanned<String>| Written { kind: WrittenKind::Name(field.value.clone()), span: field.span };
         let Some(AliasBlock { name: alias, fields }) = self.block.aliases.iter().find(|alias| alias.name.value == key.value) else {
             return Some((None, field(key)));
