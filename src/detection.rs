@@ -15,6 +15,8 @@ pub struct Detection {
     pub metadata: Metadata,
     /// Where its events come from.
     pub log_source: Arc<LogSource>,
+    /// Place where the spec names it.
+    pub log_source_span: Span,
     /// The named selections, in the author's order.
     pub selections: Vec<Selection>,
     /// `detection.condition` over selections; without one (beside an aggregate) every event of the log source.

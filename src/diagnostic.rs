@@ -122,6 +122,13 @@ impl Diagnostics {
         self
     }
 
+    /// Says at the first error what else does not work because of it.
+    pub fn consequence(&mut self, text: &str) {
+        if let Some(first) = self.list.iter_mut().find(|problem| problem.severity == Severity::Error) {
+            first.help = Some(first.help.as_ref().map_or_else(|| text.to_owned(), |help| format!("{help} ({text})")));
+        }
+    }
+
     /// Takes out those at a place inside of a span.
     pub fn take_inside(&mut self, span: Span) -> Diagnostics {
         let inside = |problem: &Diagnostic| span.start <= problem.span.start && problem.span.start < span.end;
@@ -262,6 +269,8 @@ codes! {
     W0206 "value that this field can never have"
     W0207 "key without effect"
     W0208 "filter that keeps what it selects"
+    W0209 "filter that does not change a rule that it names"
+    W0210 "field name that is nearly that of a described field"
     W0301 "spec without a firing and a silent test"
     W0302 "equivalent mutant that is none"
     W0401 "acceptance that is not needed"

@@ -1,5 +1,5 @@
-//! The YAML documents of a file go in; those that say something of their own come out: Sigma's old collections
-//! (`action: global`, `reset`, `repeat`) are merged, and empty documents are left out.
+//! The YAML documents of a file go in; those that say something of their own come out, and those that only change others:
+//! Sigma's old collections (`action: global`, `reset`, `repeat`) are merged, and empty documents are left out.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, E0005, E0104, E0110, did_you_mean};
 use crate::source::Span;
@@ -18,15 +18,25 @@ pub struct Part<'a> {
     pub node: Node<'a>,
     /// From its beginning to that of the next document.
     pub region: Span,
+    /// The regions of the documents that were merged into it.
+    pub merged: Vec<Span>,
 }
 
-/// The documents of a file in order. A problem of a document that only changes others is a problem of the file.
-pub fn parts<'a>(documents: Vec<Node<'a>>, diagnostics: &mut Diagnostics) -> Vec<Part<'a>> {
-    let some = documents.iter().any(|document| !document.is_null());
+/// The documents of a file, in order.
+#[derive(Debug, Default)]
+pub struct Parts<'a> {
+    /// Those that say something of their own.
+    pub own: Vec<Part<'a>>,
+    /// Those that only change others, or were to.
+    pub others: Vec<Part<'a>>,
+}
+
+/// Takes the documents of a file apart.
+pub fn parts<'a>(documents: Vec<Node<'a>>, diagnostics: &mut Diagnostics) -> Parts<'a> {
     let starts: Vec<u32> = documents.iter().map(|document| document.span.start).chain([u32::MAX]).collect();
-    let mut collection = Collection { global: None, parts: Vec::new(), merged: 0, diagnostics };
+    let mut collection = Collection { global: None, parts: Parts::default(), merged: 0, diagnostics };
     for (document, bounds) in documents.into_iter().zip(starts.windows(2)) {
-        if !some || !document.is_null() {
+        if !document.is_null() {
             collection.add(document, Span { start: bounds[0], end: bounds[1] });
         }
     }
@@ -35,8 +45,8 @@ pub fn parts<'a>(documents: Vec<Node<'a>>, diagnostics: &mut Diagnostics) -> Vec
 
 /// The documents so far.
 struct Collection<'a, 'd> {
-    global: Option<Node<'a>>,
-    parts: Vec<Part<'a>>,
+    global: Option<Part<'a>>,
+    parts: Parts<'a>,
     /// How many nodes have been added.
     merged: usize,
     diagnostics: &'d mut Diagnostics,
@@ -44,52 +54,56 @@ struct Collection<'a, 'd> {
 
 impl<'a> Collection<'a, '_> {
     fn add(&mut self, mut node: Node<'a>, region: Span) {
-        let Some(action) = take_action(&mut node) else {
-            let global = self.global.take();
-            if let Some(node) = self.merge(node, global.as_ref()) {
-                self.parts.push(Part { node, region });
-            }
-            self.global = global;
-            return;
+        let action = take_action(&mut node);
+        let part = Part { node, region, merged: Vec::new() };
+        let Some(action) = action else {
+            let global = self.global.clone();
+            return self.merge(part, global);
         };
         match action.value.text().unwrap_or_default() {
-            "global" => self.global = Some(node),
+            "repeat" => return self.repeat(part, action.key.span),
+            "global" => self.global = Some(part.clone()),
             "reset" => self.global = None,
-            "repeat" => self.repeat(node, region, action.key.span),
             other => {
                 let help = did_you_mean(other, ACTIONS).unwrap_or_else(|| format!("expected one of: {}", ACTIONS.join(", ")));
                 let message = format!("`{other}` is no value of `action`");
                 self.diagnostics.push(Diagnostic::error(E0104, action.value.span, message).help(help));
+                // whatever was meant, those that follow are not what they say alone
+                self.global = Some(part.clone());
             }
         }
+        self.parts.others.push(part);
     }
 
     /// The document before, with these keys over it.
-    fn repeat(&mut self, node: Node<'a>, region: Span, span: Span) {
-        let Some(previous) = self.parts.last().map(|part| part.node.clone()) else {
+    fn repeat(&mut self, part: Part<'a>, span: Span) {
+        // a name is that of one document
+        let previous = self.parts.own.last().map(|part| Part { node: without(&part.node, &["name"]), ..part.clone() });
+        if previous.is_none() {
             let error = Diagnostic::error(E0110, span, "there is no document before this one that could be repeated");
-            return self.diagnostics.push(error.help("write the rule out"));
-        };
-        if let Some(node) = self.merge(node, Some(&previous)) {
-            self.parts.push(Part { node, region });
+            self.diagnostics.push(error.help("write the rule out"));
+            return self.parts.others.push(part);
         }
+        self.merge(part, previous);
     }
 
-    fn merge(&mut self, node: Node<'a>, under: Option<&Node<'a>>) -> Option<Node<'a>> {
-        let Some(under) = under else { return Some(node) };
-        self.merged += size(under);
+    fn merge(&mut self, part: Part<'a>, under: Option<Part<'a>>) {
+        let Some(under) = under else { return self.parts.own.push(part) };
+        self.merged += size(&under.node);
         if self.merged > MAX_MERGED_NODES {
             let message = format!("`action` repeats more than {MAX_MERGED_NODES} values (a long text counts as several)");
-            self.diagnostics.push(Diagnostic::error(E0005, node.span, message).help("split the file"));
-            return None;
+            self.diagnostics.push(Diagnostic::error(E0005, part.node.span, message).help("split the file"));
+            return self.parts.others.push(part);
         }
         // a filter has its own detection, a correlation that of its rules
-        let foreign: &[&str] = match (node.get("filter").is_some(), node.get("correlation").is_some()) {
+        let foreign: &[&str] = match (part.node.get("filter").is_some(), part.node.get("correlation").is_some()) {
             (true, _) => &["detection"],
             (_, true) => &["detection", "logsource"],
             (false, false) => &[],
         };
-        Some(merged(node, &without(under, foreign)))
+        let node = merged(part.node, &without(&under.node, foreign));
+        let merged = under.merged.into_iter().chain([under.region]).collect();
+        self.parts.own.push(Part { node, region: part.region, merged });
     }
 }
 

@@ -5,18 +5,21 @@ use crate::attack;
 use crate::detection::Detection;
 use crate::detection::Expectation;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, W0301};
-use crate::documents::{self, Part};
+use crate::documents::{self, Part, Parts};
 use crate::letter_case::identifier;
 use crate::lower::{Surroundings, check_filter, lower};
 use crate::rules::{Rule, Rules};
 use crate::source::{Source, Span};
 use crate::spec::{self, Spec};
-use crate::yaml::{self, Value};
+use crate::yaml::{self, Node, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
 /// The longest name of a document, in bytes.
 const LONGEST_NAME: usize = 100;
+
+/// The keys of documents that refer to others.
+const REFERRING: [&str; 2] = ["correlation", "filter"];
 
 /// What became of one document of a file.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ pub struct Document {
     pub diagnostics: Diagnostics,
     /// Whether it is a filter, or only says what a correlation counts: nothing is built from it, and it raises no alerts.
     pub is_base: bool,
-    /// Where it stands: from its beginning to that of the next document.
+    /// Its place in the file.
     pub region: Span,
 }
 
@@ -58,34 +61,94 @@ impl Document {
     }
 }
 
-/// Reads a file: one document or several. A file whose YAML cannot be read is one document without a name.
+/// A document as it is written.
+#[derive(Debug)]
+struct Written {
+    name: String,
+    kind: Kind,
+    diagnostics: Diagnostics,
+    region: Span,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A rule, a correlation or a filter.
+    Rule(Rule),
+    /// A rule that something was merged into that has errors; they are reported there.
+    LeftOut(Rule),
+    /// It only changes others, or nothing is known of it.
+    Other,
+}
+
+impl Written {
+    /// What others may refer to.
+    fn rule(&self) -> Option<&Rule> {
+        match &self.kind {
+            Kind::Rule(rule) | Kind::LeftOut(rule) => Some(rule),
+            Kind::Other => None,
+        }
+    }
+}
+
+/// Reads a file and gives its documents, one or several, their meaning. A file whose YAML cannot be read is one document without
+/// a name.
 pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> Vec<Document> {
+    let documents = written(source);
+    let index = Rules::new(documents.iter().filter_map(Written::rule).cloned());
+    let understood = |document: Written| {
+        let Written { name, kind, diagnostics, region } = document;
+        let found = match kind {
+            Kind::LeftOut(_) => None,
+            Kind::Other if diagnostics.is_empty() => None,
+            Kind::Other => Some(Document { name, detection: None, is_base: !diagnostics.has_errors(), diagnostics, region }),
+            Kind::Rule(rule) => match &rule.spec {
+                Some(spec) if spec.filter.is_some() => filter(source, name, spec, &index, diagnostics, surroundings),
+                Some(_) | None => Some(self::document(source, name, &rule, &index, diagnostics, surroundings)),
+            },
+        };
+        found.map(|document| Document { region, ..document })
+    };
+    documents.into_iter().filter_map(understood).collect()
+}
+
+/// Reads the documents of a file.
+fn written(source: &Source) -> Vec<Written> {
     let mut diagnostics = Diagnostics::new();
     let nodes = yaml::read(&source.text, &mut diagnostics);
-    let parts = documents::parts(nodes, &mut diagnostics);
-    let problems: Vec<Diagnostics> = parts.iter().map(|part| diagnostics.take_inside(part.region)).collect();
-    if parts.is_empty() && diagnostics.is_empty() {
+    let Parts { own, others } = documents::parts(nodes, &mut diagnostics);
+    let mut problems: Vec<Diagnostics> = own.iter().chain(&others).map(|part| diagnostics.take_inside(part.region)).collect();
+    if own.is_empty() && others.is_empty() && diagnostics.is_empty() {
         diagnostics.push(Diagnostic::error(E0007, Span::default(), "the file is empty"));
     }
     if diagnostics.has_errors() {
         problems.into_iter().for_each(|more| diagnostics.extend(more));
-        return vec![Document::unreadable(diagnostics)];
+        return vec![Written { name: String::new(), kind: Kind::Other, diagnostics, region: Span::default() }];
     }
-    let read = |(part, mut diagnostics): (&Part<'_>, Diagnostics)| {
-        let spec = if diagnostics.has_errors() { None } else { spec::read(source, &part.node, &mut diagnostics).map(Arc::new) };
-        (Rule { path: source.path.clone(), names: references(part), spec }, diagnostics)
-    };
-    let (rules, problems): (Vec<Rule>, Vec<Diagnostics>) = parts.iter().zip(problems).map(read).unzip();
-    let index = Rules::new(rules.iter().cloned());
-    let each = rules.iter().zip(problems).zip(names(&parts)).zip(&parts);
-    let understood = |(((rule, problems), name), part): (((&Rule, Diagnostics), String), &Part<'_>)| {
-        let document = match &rule.spec {
-            Some(spec) if spec.filter.is_some() => filter(source, name, spec, &index, problems, surroundings),
-            Some(_) | None => Some(document(source, name, rule, &index, problems, surroundings)),
+    let wrong: Vec<Span> =
+        own.iter().chain(&others).zip(&problems).filter(|(_, own)| own.has_errors()).map(|(part, _)| part.region).collect();
+    let spoiled = |part: &Part<'_>| part.merged.iter().any(|region| wrong.contains(region));
+    for (part, problems) in own.iter().chain(&others).zip(&mut problems) {
+        if own.iter().any(|other| other.merged.contains(&part.region)) {
+            problems.consequence("the documents that this one is merged into are left out");
+        }
+    }
+    let names = names(own.iter().chain(&others));
+    let last = own.len();
+    let documents = own.iter().chain(&others).zip(problems).zip(names).enumerate();
+    let read = |(number, ((part, mut diagnostics), name)): (usize, ((&Part<'_>, Diagnostics), String))| {
+        let kind = match number < last {
+            false => Kind::Other,
+            true if spoiled(part) => Kind::LeftOut(rule(source, part, None)),
+            true if diagnostics.has_errors() => Kind::Rule(rule(source, part, None)),
+            true => Kind::Rule(rule(source, part, spec::read(source, &part.node, &mut diagnostics))),
         };
-        document.map(|document| Document { region: part.region, ..document })
+        Written { name, kind, diagnostics, region: part.region }
     };
-    each.filter_map(understood).collect()
+    documents.map(read).collect()
+}
+
+fn rule(source: &Source, part: &Part<'_>, spec: Option<Spec>) -> Rule {
+    Rule { path: source.path.clone(), names: references(part), counted: counted(part), spec: spec.map(Arc::new) }
 }
 
 /// A filter has no detection: it is a document only if it is wrong.
@@ -104,32 +167,59 @@ fn filter(
 /// The rules of a file, so that correlations of other files can name them. What is wrong in them is reported where they are
 /// understood.
 pub fn rules(source: &Source) -> Vec<Rule> {
-    read_rules(source, |_| true)
+    let documents = written(source);
+    let readable = |document: &Written| {
+        let spec = |rule: &Rule| rule.spec.clone().filter(|_| !document.diagnostics.has_errors());
+        document.rule().map(|rule| Rule { spec: spec(rule), ..rule.clone() })
+    };
+    documents.iter().filter_map(readable).collect()
+}
+
+/// Whether a correlation or a filter may be in a file, at first sight: a line as far left as the first one of its document
+/// begins with such a key, or the document is none of lines with keys.
+pub fn may_refer(text: &str) -> bool {
+    let mut left = None;
+    text.lines().any(|line| {
+        let content = line.trim_start();
+        if line.starts_with("---") || line.starts_with('%') {
+            left = None;
+            return line.contains(REFERRING[0]) || line.contains(REFERRING[1]);
+        }
+        if content.is_empty() || content.starts_with('#') {
+            return false;
+        }
+        let indent = line.len() - content.len();
+        if *left.get_or_insert(indent) != indent {
+            return false;
+        }
+        // `- ` is an element of the list that a key before holds
+        let is_plain = content.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-');
+        !is_plain || REFERRING.iter().any(|key| content.starts_with(key))
+    })
 }
 
 /// The names of the rules of a file, and what its correlations and filters say.
 pub fn outline(source: &Source) -> Vec<Rule> {
-    read_rules(source, |part| ["correlation", "filter"].iter().any(|key| part.node.get(key).is_some()))
-}
-
-fn read_rules(source: &Source, is_read: impl Fn(&Part<'_>) -> bool) -> Vec<Rule> {
-    let mut diagnostics = Diagnostics::new();
-    let parts = documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics);
-    let spec = |part: &Part<'_>| {
-        let mut own = diagnostics.clone().take_inside(part.region);
-        spec::read(source, &part.node, &mut own).filter(|_| !own.has_errors())
-    };
-    let rule = |part: &Part<'_>| {
-        let spec = if is_read(part) { spec(part).map(Arc::new) } else { None };
-        Rule { path: source.path.clone(), names: references(part), spec }
-    };
-    parts.iter().map(rule).collect()
+    let is_said = |spec: &Arc<Spec>| spec.correlation.is_some() || spec.filter.is_some();
+    rules(source).into_iter().map(|rule| Rule { spec: rule.spec.filter(is_said), ..rule }).collect()
 }
 
 /// By what a correlation can name a document.
 fn references(part: &Part<'_>) -> Vec<String> {
     let text = |key: &str| part.node.get(key).and_then(|node| node.text()).map(str::to_owned);
     [text("id"), text("name")].into_iter().flatten().filter(|name| !name.is_empty()).collect()
+}
+
+/// The rules that a correlation names, unless it says that they have queries of their own.
+fn counted(part: &Part<'_>) -> Vec<String> {
+    let Some(block) = part.node.get("correlation") else { return Vec::new() };
+    let generates = [block.get("generate"), part.node.get("generate")].into_iter().flatten().any(|node| node.text() == Some("true"));
+    let rules = block.get("rules").filter(|_| !generates);
+    let texts = |node: &Node<'_>| match &node.kind {
+        yaml::Kind::List(items) => items.iter().filter_map(|item| item.text().map(str::to_owned)).collect(),
+        yaml::Kind::Scalar { .. } | yaml::Kind::Map(_) => node.text().map(str::to_owned).into_iter().collect::<Vec<_>>(),
+    };
+    rules.map(texts).unwrap_or_default()
 }
 
 /// Reads a file that holds one spec: its detection (of several the first that can be used), and all problems.
@@ -157,13 +247,16 @@ fn document(
         lower(source, spec, rules, surroundings, &mut diagnostics)
     });
     let detection = detection.filter(|_| !diagnostics.has_errors());
+    if detection.is_none() && !rule.counted.is_empty() {
+        diagnostics.consequence("until then, the rules that the correlation names have no query and no alerts of their own");
+    }
     diagnostics.extend(attack);
     let is_base = [Some(rules), surroundings.rules()].into_iter().flatten().any(|rules| rules.is_base(&rule.names));
     Document { name, detection, diagnostics, is_base, region: Span::default() }
 }
 
 /// The names of documents: made unlike each other by `_2`, `_3` in order.
-fn names(parts: &[Part<'_>]) -> Vec<String> {
+fn names<'p>(parts: impl Iterator<Item = &'p Part<'p>>) -> Vec<String> {
     let (mut taken, mut numbers) = (FxHashSet::default(), FxHashMap::<String, usize>::default());
     let mut unique = |name: String| {
         let number = numbers.entry(name.clone()).or_insert(0);
@@ -175,7 +268,7 @@ fn names(parts: &[Part<'_>]) -> Vec<String> {
             }
         }
     };
-    parts.iter().map(|part| unique(written_name(part))).collect()
+    parts.map(|part| unique(written_name(part))).collect()
 }
 
 fn written_name(part: &Part<'_>) -> String {
@@ -225,4 +318,35 @@ pub fn list_values(text: &str) -> Vec<Value> {
             Value::Text(inner.to_owned())
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_refer;
+
+    #[test]
+    fn no_correlation_and_no_filter_is_overlooked() {
+        let written = [
+            "correlation: { type: event_count }\n",
+            "title: a\nfilter:\n  rules: [b]\n",
+            "# c\n\n  title: a\n  correlation: {}\n",
+            "title: a\n---\ntitle: b\ncorrelation: {}\n",
+            "title: a\n--- { correlation: {} }\n",
+            "{ title: a, correlation: {} }\n",
+            "title: a\n'filter': {}\n",
+            "title: a\n\"correlation\": {}\n",
+            "title: a\n? filter\n: {}\n",
+            "tags:\n- attack.t1059\ncorrelation: {}\n",
+            "\u{feff}correlation: {}\r\n",
+            "%YAML 1.2\n---\nfilter: {}\n",
+            "&a filter: {}\n",
+        ];
+        written.into_iter().for_each(|text| assert!(may_refer(text), "{text}"));
+    }
+
+    #[test]
+    fn words_elsewhere_do_not_matter() {
+        let text = "title: a correlation\ntags:\n- filter\ndetection:\n  filter: { a: b }\n  correlation: { c: d }\n  condition: not filter\n# filter\n";
+        assert!(!may_refer(text));
+    }
 }

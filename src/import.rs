@@ -109,7 +109,7 @@ pub fn is_rule(text: &str) -> bool {
 pub fn missing_lists(source: &Source) -> (Vec<Statement>, BTreeSet<(String, String)>) {
     let (mut statements, mut uses) = (Vec::new(), BTreeSet::new());
     let mut diagnostics = Diagnostics::new();
-    for part in documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics) {
+    for part in documents::parts(yaml::read(&source.text, &mut diagnostics), &mut diagnostics).own {
         let Some(spec) = spec::read(source, &part.node, &mut diagnostics) else { continue };
         let mut found = BTreeSet::new();
         for (_, body) in &spec.detection.selections {

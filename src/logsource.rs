@@ -4,6 +4,7 @@
 pub mod binding;
 mod check;
 mod open;
+mod origin;
 mod overrides;
 mod read;
 mod registry;

@@ -12,9 +12,11 @@ pub mod pattern;
 
 use crate::condition::{Written, name_matches};
 use crate::detection::{Aggregate, Column, Condition, Detection, Exclusion, Formula, Quantity, Schedule, Selection, SelectionBody};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0202, E0204, E0205, E0206, E0212, E0215, E0306, E0308, W0203, did_you_mean};
+use crate::diagnostic::{
+    Diagnostic, Diagnostics, E0103, E0201, E0202, E0204, E0205, E0206, E0212, E0215, E0306, E0308, W0203, W0210, did_you_mean,
+};
 use crate::expression::ExpressionKind;
-use crate::logsource::{LogSource, LogSourceId, LogSources};
+use crate::logsource::{Field, LogSource, LogSourceId, LogSources};
 use crate::rules::Rules;
 use crate::site::Site;
 use crate::source::{Source, Span, Spanned};
@@ -169,6 +171,7 @@ fn lower_rule(
     }
     let detection = Detection {
         log_source: log_source.clone(),
+        log_source_span: spec.log_source.span,
         selections,
         formula,
         exclusions,
@@ -409,15 +412,8 @@ impl Lowering<'_, '_> {
     }
 
     /// The field of a name.
-    fn field(&mut self, name: &str, span: Span) -> Option<Arc<crate::logsource::Field>> {
-        if let Some(field) = self.log_source.field(name) {
-            return Some(field);
-        }
-        let names: Vec<&str> = self.log_source.names().collect();
-        let message = format!("the log source `{}` has no field `{name}`", self.log_source.id.path());
-        let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| format!("its fields are: {}", names.join(", ")));
-        self.diagnostics.push(Diagnostic::error(crate::diagnostic::E0201, span, message).help(help));
-        None
+    fn field(&mut self, name: &str, span: Span) -> Option<Arc<Field>> {
+        field(self.log_source, name, span, self.diagnostics)
     }
 
     /// The values of a list.
@@ -465,6 +461,28 @@ impl Lowering<'_, '_> {
             Some(WindowBlock::Lookback) | None => 0,
         }
     }
+}
+
+/// The field of a name in a log source. One that nobody has described may be a slip of the pen.
+fn field(log_source: &LogSource, name: &str, span: Span, diagnostics: &mut Diagnostics) -> Option<Arc<Field>> {
+    if let Some(field) = log_source.described(name) {
+        return Some(field);
+    }
+    let path = log_source.id.path();
+    if let Some(others) = &log_source.others {
+        // a longer name is mostly another field: `OldTargetUserName` beside `TargetUserName`
+        let length = name.chars().count();
+        if let Some(help) = did_you_mean(name, log_source.names().filter(|known| known.chars().count().abs_diff(length) < 2)) {
+            let message = format!("`{name}` is no described field of the log source `{path}`, but nearly the name of one");
+            diagnostics.push(Diagnostic::warning(W0210, span, message).help(help));
+        }
+        return Some(Arc::new(others.field(name)));
+    }
+    let names: Vec<&str> = log_source.names().collect();
+    let message = format!("the log source `{path}` has no field `{name}`");
+    let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| format!("its fields are: {}", names.join(", ")));
+    diagnostics.push(Diagnostic::error(E0201, span, message).help(help));
+    None
 }
 
 /// A name as a column: other characters than `[A-Za-z0-9_]` become `_`.

@@ -13,6 +13,8 @@ pub struct Rule {
     pub path: String,
     /// Its id and its name, as far as it has them.
     pub names: Vec<String>,
+    /// The rules that it counts as a correlation, unless they have queries of their own; also if it is wrong.
+    pub counted: Vec<String>,
     /// What it says, if it can be read. Of a rule in another file only if some correlation or filter refers to it.
     pub spec: Option<Arc<Spec>>,
 }
@@ -46,8 +48,7 @@ impl Rules {
             let mut names: Vec<String> = rule.names.iter().map(|name| key(name)).collect();
             names.dedup();
             names.into_iter().for_each(|name| all.places.entry(name).or_default().push(all.rules.len()));
-            let correlation = rule.spec.iter().filter_map(|spec| spec.correlation.as_ref()).find(|block| !block.generate);
-            all.counted.extend(correlation.iter().flat_map(|block| &block.rules).map(|reference| key(&reference.value)));
+            all.counted.extend(rule.counted.iter().map(|reference| key(reference)));
             if rule.spec.as_ref().is_some_and(|spec| spec.filter.is_some()) {
                 all.filters.push(all.rules.len());
             }
@@ -109,7 +110,7 @@ impl References {
 }
 
 /// Whether a log source is the other one, or says less.
-fn covers(wide: &LogSourceId, narrow: &LogSourceId) -> bool {
+pub fn covers(wide: &LogSourceId, narrow: &LogSourceId) -> bool {
     let fits = |wide: &Option<String>, narrow: &Option<String>| wide.is_none() || wide == narrow;
     fits(&wide.product, &narrow.product) && fits(&wide.category, &narrow.category) && fits(&wide.service, &narrow.service)
 }

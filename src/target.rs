@@ -286,7 +286,7 @@ fn unmapped(detection: &Detection, target: Target) -> Option<Diagnostic> {
          it is with `--unmapped keep`",
         target.name()
     );
-    Some(Diagnostic::error(E0403, detection.metadata.title.span, message).help(help))
+    Some(Diagnostic::error(E0403, detection.log_source_span, message).help(help))
 }
 
 /// That the target's platform has no such events.
@@ -300,7 +300,7 @@ fn missing(detection: &Detection, target: Target) -> Option<Diagnostic> {
     let message = format!("{} has no place for the events of `{path}`{reason}", target.platform_title());
     let help =
         format!("where they are collected all the same, a site file says so: `log-sources: {{ {path}: {{ {}: … }} }}`", target.name());
-    Some(Diagnostic::error(E0403, detection.metadata.title.span, message).help(help))
+    Some(Diagnostic::error(E0403, detection.log_source_span, message).help(help))
 }
 
 /// The detection with what tells the log source's events from others on the target's platform.

@@ -39,17 +39,24 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
             let what = "rules that a correlation counts, and filters, have no query of their own";
             files::print_error(&format!("note: nothing is made of {}: {what}\n", source.path));
         }
-        let (_, mut problems) = lenient(bases);
+        let mut found = lenient(bases).1;
         for (name, document) in named(documents, &output_name(arguments, &path)) {
             let (detection, diagnostics) = document.lenient();
-            problems.extend(diagnostics.sorted());
+            found.extend(diagnostics.sorted());
             let Some(detection) = detection else { continue };
             let (artefact, notes) = convert(&detection, arguments.target, &templates, &options);
-            problems.extend(notes);
+            found.extend(notes);
             if let Some(artefact) = artefact {
-                problems.extend(output.take(arguments, &name, &source.path, &artefact.text)?);
+                found.extend(output.take(arguments, &name, &source.path, &artefact.text)?);
             }
         }
+        // several documents may share what is wrong
+        let mut problems: Vec<Diagnostic> = Vec::with_capacity(found.len());
+        found.into_iter().for_each(|problem| {
+            if !problems.contains(&problem) {
+                problems.push(problem)
+            }
+        });
         good &= !super::has_errors(&problems);
         if arguments.quiet {
             problems.retain(|problem| problem.severity == Severity::Error);

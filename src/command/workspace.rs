@@ -4,7 +4,7 @@
 use super::{Common, Outcome, Problems, Unmapped, files};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, did_you_mean};
-use crate::frontend::{Document, list_values, outline, rules, understand};
+use crate::frontend::{Document, list_values, may_refer, outline, rules, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
 use crate::rules::{References, Rule, Rules};
@@ -257,8 +257,7 @@ impl Workspace {
         let source = |(shown, path): (&String, &&PathBuf)| {
             Some(Source::new(shown, std::fs::read_to_string(path).ok()?)).filter(|source| source.text.len() <= MAX_BYTES)
         };
-        let concerns = |text: &str| text.contains("correlation") || text.lines().any(|line| line.starts_with("filter:"));
-        if !paths.iter().filter_map(source).any(|source| concerns(&source.text)) {
+        if !paths.iter().filter_map(source).any(|source| may_refer(&source.text)) {
             return Rules::default();
         }
         let mut files: Vec<Vec<Rule>> = paths.iter().map(|path| source(path).as_ref().map(outline).unwrap_or_default()).collect();

@@ -121,6 +121,7 @@ pub fn detection(selections: Vec<Condition>, condition: Condition, aggregate: Op
     Detection {
         metadata: Metadata { title: Spanned::new("Title".into(), Span::default()), ..Metadata::default() },
         log_source: Arc::new(log_source()),
+        log_source_span: Span::default(),
         selections: selections.into_iter().enumerate().map(selection).collect(),
         formula: Formula::Everything,
         exclusions: Vec::new(),

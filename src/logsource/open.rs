@@ -50,18 +50,22 @@ impl LogSource {
         }
     }
 
-    /// The field of a name: one of ours, the text of its place in the product's own event, as Sigma rules write it, or
-    /// another of its names; else one of the others, if there are any.
+    /// The field of a name: one that is described, else one of the others, if there are any.
     pub fn field(&self, name: &str) -> Option<Arc<Field>> {
+        self.described(name).or_else(|| self.others.as_ref().map(|others| Arc::new(others.field(name))))
+    }
+
+    /// The described field of a name: one of ours, the text of its place in the product's own event, as Sigma rules write
+    /// it, or another of its names.
+    pub fn described(&self, name: &str) -> Option<Arc<Field>> {
         if self.time.name == name {
             return Some(self.time.clone());
         }
         let named = self.fields.iter().find(|field| field.name == name);
-        let found = named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned().or_else(|| {
+        named.or_else(|| self.fields.iter().find(|field| field.event.is_written(name))).cloned().or_else(|| {
             let aliased = self.fields.iter().find(|field| field.is_called(name))?;
             Some(Arc::new(Field { written: Some(name.to_owned()), ..(**aliased).clone() }))
-        });
-        found.or_else(|| self.others.as_ref().map(|others| Arc::new(others.field(name))))
+        })
     }
 
     /// The same with every field that a platform does not have under its own name there; and where a platform does not have the

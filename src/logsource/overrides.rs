@@ -2,7 +2,8 @@
 
 use super::binding::{self, column};
 use super::check::check;
-use super::read::{absences, aql_place, kql_origin, others, place, platform_texts, prerequisites, spl_place};
+use super::origin::{absences, aql_place, kql_origin, place, platform_texts, prerequisites, spl_place};
+use super::read::others;
 use super::{Binding, ColumnType, Field, LogSource, Platform};
 use crate::diagnostic::{Diagnostic, E0702, did_you_mean};
 use crate::reader::Reader;

@@ -3,13 +3,14 @@
 use super::binding::{self, column, column_type};
 use super::check::check;
 use super::open::TIME;
+use super::origin::{absences, aql_place, kql_origin, place, platform_texts, prerequisites, reason, spl_place};
 use super::overrides::override_log_source;
-use super::selector::{Selectors, select, select_fields};
+use super::selector::{Selectors, select_fields};
 use super::{
-    AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, KqlOrigin, LogSource, LogSourceId, Others, Place, Platform, SplOrigin,
-    TimeFormat, Variant,
+    AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, LogSource, LogSourceId, Others, Place, Platform, SplOrigin, TimeFormat,
+    Variant,
 };
-use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0103, E0104, E0701, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0103, E0701, did_you_mean};
 use crate::reader::Reader;
 use crate::source::{Source, Span};
 use crate::yaml::{self, Entry, Node};
@@ -248,7 +249,7 @@ fn required_text(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Opt
     }
 }
 
-fn optional_text(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Option<String> {
+pub(super) fn optional_text(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Option<String> {
     Some(reader.text(node.get(key)?, key)?.value.trim_end().to_owned())
 }
 
@@ -278,115 +279,16 @@ fn choose<T: Copy>(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str, tabl
     table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
 }
 
-/// Where a platform has the events, unless it does not have them or nothing is built for it.
-pub(super) fn place<'n, 's>(node: &'n Node<'s>, platform: Platform) -> Option<&'n Node<'s>> {
-    node.get(platform.key()).filter(|written| ["missing", "skip"].iter().all(|key| written.get(key).is_none()))
-}
-
-/// `kql: { missing: why }`, or `skip`: what is said of a platform goes before what was said.
-pub(super) fn absences(
-    reader: &mut Reader<'_, '_>,
-    node: &Node<'_>,
-    key: &'static str,
-    mut before: Vec<(Platform, String)>,
-) -> Vec<(Platform, String)> {
-    for platform in [Platform::Aql, Platform::Spl, Platform::Kql] {
-        let Some(written) = node.get(platform.key()) else { continue };
-        before.retain(|(other, _)| *other != platform);
-        if let Some(reason) = written.get(key) {
-            reader.map(written, platform.key(), &[key]);
-            before.extend(reader.text(reason, key).map(|reason| (platform, reason.value.trim_end().to_owned())));
-        }
-    }
-    before
-}
-
 fn aql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<AqlOrigin> {
     reader.map(node, "aql", &["type-name", "type-ids", "where", "property-prefix"])?;
     defaults.property_prefix = optional_text(reader, node, "property-prefix");
     aql_place(reader, node, selectors)
 }
 
-/// `type-name` or `type-ids`, and `where`.
-pub(crate) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<AqlOrigin> {
-    select(reader, node, Platform::Aql, selectors)?;
-    match (node.get("type-name"), node.get("type-ids")) {
-        (Some(name), None) => Some(AqlOrigin::TypeName(reader.text(name, "type-name")?.value)),
-        (None, Some(ids)) => {
-            let numbers = reader.list(ids, "type-ids")?.iter().map(|id| reader.whole(id, "type-ids", 0..=i64::from(u32::MAX)));
-            let numbers: Option<Vec<u32>> = numbers.map(|number| number.and_then(|n| u32::try_from(n).ok())).collect();
-            match numbers {
-                Some(numbers) if numbers.is_empty() => reader.empty(ids.span, "type-ids"),
-                numbers => Some(AqlOrigin::TypeIds(numbers?)),
-            }
-        }
-        (Some(_), Some(ids)) => {
-            reader.fail(Diagnostic::error(E0701, ids.span, "`type-ids` and `type-name` say the same").help("keep one of them"))
-        }
-        (None, None) => reader.missing(node.span, "aql", "type-name"),
-    }
-}
-
 fn spl_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<SplOrigin> {
     reader.map(node, "spl", &["index", "sourcetype", "source", "tag", "where", "json"])?;
     defaults.json = node.get("json").and_then(|json| reader.boolean(json, "json")).unwrap_or_default();
     spl_place(reader, node, selectors)
-}
-
-/// `index`, `sourcetype`, `source`, `tag`: a text or a list each; and `where`.
-pub(crate) fn spl_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<SplOrigin> {
-    select(reader, node, Platform::Spl, selectors)?;
-    let mut values = |key: &str| -> Vec<String> {
-        let texts = node.get(key).map(|value| reader.text_or_texts(value, key)).unwrap_or_default();
-        texts.into_iter().map(|text| text.value).collect()
-    };
-    let origin = SplOrigin { index: values("index"), sourcetype: values("sourcetype"), source: values("source"), tag: values("tag") };
-    if origin == SplOrigin::default() {
-        return reader.missing(node.span, "spl", "sourcetype");
-    }
-    Some(origin)
-}
-
-/// `table` or `function`, `time` and `where`.
-pub(crate) fn kql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<KqlOrigin> {
-    reader.map(node, "kql", &["table", "function", "time", "where"])?;
-    select(reader, node, Platform::Kql, selectors)?;
-    let (table, function) = match (node.get("table"), node.get("function")) {
-        (Some(table), None) => (reader.text(table, "table")?, false),
-        (None, Some(function)) => (reader.text(function, "function")?, true),
-        (Some(_), Some(function)) => {
-            let message = "`table` and `function` both say where the events are";
-            return reader.fail(Diagnostic::error(E0701, function.span, message).help("keep one of them"));
-        }
-        (None, None) => return reader.missing(node.span, "kql", "table"),
-    };
-    let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !plain(&table.value) {
-        let message = format!("`{}` is not the name of a table or function", table.value);
-        return reader.fail(Diagnostic::error(E0104, table.span, message).help("letters, digits and _ only"));
-    }
-    let time = match node.get("time") {
-        Some(time) => reader.text(time, "time")?.value,
-        None => "TimeGenerated".to_owned(),
-    };
-    Some(KqlOrigin { table: table.value, time, function })
-}
-
-pub(super) fn prerequisites(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<(Platform, String)> {
-    platform_texts(reader, node, "prerequisites")
-}
-
-/// A text or a list of texts for each platform.
-pub(super) fn platform_texts(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Vec<(Platform, String)> {
-    let platforms = [Platform::Product, Platform::Aql, Platform::Spl, Platform::Kql];
-    let Some(entries) = reader.map(node, key, &platforms.map(Platform::key)) else { return Vec::new() };
-    let mut list = Vec::new();
-    for entry in entries {
-        let Some(platform) = platforms.into_iter().find(|platform| platform.key() == entry.key.value) else { continue };
-        let texts = reader.text_or_texts(&entry.value, platform.key());
-        list.extend(texts.into_iter().map(|text| (platform, text.value.trim_end().to_owned())));
-    }
-    list
 }
 
 fn read_fields(reader: &mut Reader<'_, '_>, node: &Node<'_>, defaults: &Defaults, time: &str) -> Option<Fields> {
@@ -475,12 +377,6 @@ fn read_field(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, defaults: &Default
 fn texts(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str) -> Vec<String> {
     let texts = node.get(key).map(|written| reader.text_or_texts(written, key)).unwrap_or_default();
     texts.into_iter().map(|text| text.value).collect()
-}
-
-/// `{ missing: why }`
-fn reason(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform) -> Option<String> {
-    reader.map(node, platform.key(), &["missing"])?;
-    optional_text(reader, node, "missing")
 }
 
 /// `a.b`, `list[].member` (which makes it a list) or `list[key=text].member`.

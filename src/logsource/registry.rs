@@ -82,10 +82,20 @@ impl LogSources {
         self.files.get(&path.replace('/', "_")).map(|file| self.read(file, &[]))
     }
 
-    /// The path of the described log source whose name is close to an id's.
+    /// The path of the described log source whose name is close to an id's, else of one that has all parts but one; a
+    /// single part says too little.
     pub fn near(&self, id: &LogSourceId) -> Option<String> {
-        let near = closest(&id.stem(), self.files.keys().map(String::as_str))?;
-        Some(self.read(self.files.get(near)?, &[]).log_source.as_ref()?.id.path())
+        let path = |file: &File| Some(self.read(file, &[]).log_source.as_ref()?.id.path());
+        if let Some(file) = closest(&id.stem(), self.files.keys().map(String::as_str)).and_then(|near| self.files.get(near)) {
+            return path(file);
+        }
+        let shorter = [
+            LogSourceId { service: None, ..id.clone() },
+            LogSourceId { category: None, ..id.clone() },
+            LogSourceId { product: None, ..id.clone() },
+        ];
+        let mut shorter = shorter.iter().filter(|other| *other != id && other.parts().nth(1).is_some());
+        path(shorter.find_map(|other| self.files.get(&other.stem()))?)
     }
 
     /// Every file, read, in the order of their names.
@@ -275,6 +285,19 @@ mod tests {
             let messages: Vec<&str> = found.diagnostics.iter().map(|problem| problem.message.as_str()).collect();
             assert!(messages[0].ends_with("that can be extended"), "{own}: {messages:?}");
         }
+    }
+
+    #[test]
+    fn a_log_source_with_fewer_parts_is_near() {
+        let near = |product: &str, category: &str, service: &str| {
+            let part = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            let id = LogSourceId { product: part(product), category: part(category), service: part(service) };
+            LogSources::built_in().near(&id)
+        };
+        assert_eq!(near("windows", "process_creation", "sysmon").as_deref(), Some("windows/process_creation"));
+        assert_eq!(near("windows", "unheard_of", "security").as_deref(), Some("windows/security"));
+        assert_eq!(near("windows", "unheard_of", ""), None);
+        assert_eq!(near("unheard", "of", "nowhere"), None);
     }
 
     #[test]

@@ -42,9 +42,10 @@ pub(super) fn resolve(
     filters: &Filters<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<(Spec, Events)> {
-    let mut resolver = Resolver { block, filters, diagnostics };
+    let mut resolver = Resolver { spec, block, filters, diagnostics };
     let mut bases = resolver.bases()?;
     resolver.one_log_source(&bases)?;
+    resolver.aliases(&bases)?;
     let events = resolver.events(&mut bases)?;
     let aggregate = resolver.aggregate(&bases, &events)?;
     let log_source = bases.first()?.spec.log_source.clone();
@@ -55,6 +56,7 @@ pub(super) fn resolve(
 type Measured = (Vec<(Spanned<String>, Written)>, Written);
 
 struct Resolver<'a, 'd> {
+    spec: &'a Spec,
     block: &'a CorrelationBlock,
     filters: &'a Filters<'a>,
     diagnostics: &'d mut Diagnostics,
@@ -105,7 +107,7 @@ impl Resolver<'_, '_> {
         let (name, span) = (&reference.value, reference.span);
         let rule = match self.filters.find(name) {
             Found::One(rule) => rule,
-            Found::Nothing => return self.fail(self.filters.unknown(reference)),
+            Found::Nothing => return self.fail(self.filters.unknown(reference, &self.spec.metadata)),
             Found::Several(paths) => {
                 let message = format!("several rules are called `{name}`: in {}", paths.join(", "));
                 return self.fail(Diagnostic::error(E0112, span, message).help("give each an `id` or a `name` of its own"));
@@ -197,9 +199,9 @@ impl Resolver<'_, '_> {
             | CorrelationKind::ValueSum
             | CorrelationKind::ValueAverage
             | CorrelationKind::ValuePercentile
-            | CorrelationKind::ValueMedian => self.measured(bases)?,
+            | CorrelationKind::ValueMedian => self.measured()?,
         };
-        let group_by: Option<Vec<_>> = self.block.group_by.iter().map(|key| self.key(key, bases)).collect();
+        let group_by: Option<Vec<_>> = self.block.group_by.iter().map(|key| self.key(key)).collect();
         Some(AggregateBlock {
             span: self.block.span,
             group_by: group_by?,
@@ -215,7 +217,7 @@ impl Resolver<'_, '_> {
     }
 
     /// One measure over the events of all rules.
-    fn measured(&mut self, bases: &[Base]) -> Option<Measured> {
+    fn measured(&mut self) -> Option<Measured> {
         let kind = self.block.kind;
         let Some(CorrelationCondition::Limit { relational, number, span, field, percentile }) = &self.block.condition else { return None };
         let (function, rank) = match kind {
@@ -239,7 +241,7 @@ impl Resolver<'_, '_> {
                 let error = Diagnostic::error(E0104, field.span, "`event_count` counts events, not the values of a field");
                 return self.fail(error.help("remove `field`, or use `type: value_count`"));
             }
-            (_, Some(field)) => arguments.push(self.key(field, bases)?.1),
+            (_, Some(field)) => arguments.push(self.key(field)?.1),
             (_, None) => {
                 let error = Diagnostic::error(E0103, *span, format!("`condition` of `{}` has no `field`", kind.name()));
                 return self.fail(error.help("name the field whose values are measured: `field: user`"));
@@ -377,20 +379,32 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// A field, or what an alias stands for, with the column's name.
-    fn key(&mut self, key: &Spanned<String>, bases: &[Base]) -> Option<(Option<Spanned<String>>, Written)> {
-        let field = |name: &str| Written { kind: WrittenKind::Name(name.to_owned()), span: key.span };
-        let Some(AliasBlock { name: alias, fields }) = self.block.aliases.iter().find(|alias| alias.name.value == key.value) else {
-            return Some((None, field(&key.value)));
-        };
-        let mut meant: Option<&Spanned<String>> = None;
-        for (rule, field) in fields {
-            if !bases.iter().any(|base| base.reference.value == rule.value || base.names.contains(&rule.value)) {
+    /// Each alias names rules of the correlation and fields that they have, also one that nothing uses.
+    fn aliases(&mut self, bases: &[Base]) -> Option<()> {
+        let mut good = true;
+        for (rule, field) in self.block.aliases.iter().flat_map(|alias| &alias.fields) {
+            let Some(base) = bases.iter().find(|base| base.reference.value == rule.value || base.names.contains(&rule.value)) else {
                 let known = bases.iter().map(|base| base.reference.value.as_str());
                 let help = did_you_mean(&rule.value, known).unwrap_or_else(|| "an alias names rules that stand under `rules`".to_owned());
                 let message = format!("`{}` is no rule of this correlation", rule.value);
-                return self.fail(Diagnostic::error(E0111, rule.span, message).help(help));
-            }
+                self.diagnostics.push(Diagnostic::error(E0111, rule.span, message).help(help));
+                good = false;
+                continue;
+            };
+            let log_source = resolve_log_source(&base.spec, self.filters.surroundings, &mut Diagnostics::new());
+            good &= super::field(&log_source, &field.value, field.span, self.diagnostics).is_some();
+        }
+        good.then_some(())
+    }
+
+    /// A field, or what an alias stands for, with the column's name.
+    fn key(&mut self, key: &Spanned<String>) -> Option<(Option<Spanned<String>>, Written)> {
+        let field = |field: &Spanned<String>| Written { kind: WrittenKind::Name(field.value.clone()), span: field.span };
+        let Some(AliasBlock { name: alias, fields }) = self.block.aliases.iter().find(|alias| alias.name.value == key.value) else {
+            return Some((None, field(key)));
+        };
+        let mut meant: Option<&Spanned<String>> = None;
+        for (_, field) in fields {
             match meant {
                 Some(first) if first.value != field.value => {
                     let message = format!("the alias `{}` stands for `{}` and for `{}`", alias.value, first.value, field.value);
@@ -402,7 +416,7 @@ impl Resolver<'_, '_> {
             }
         }
         match meant {
-            Some(meant) => Some((Some(key.clone()), field(&meant.value))),
+            Some(meant) => Some((Some(key.clone()), field(meant))),
             None => self.fail(
                 Diagnostic::error(E0103, alias.span, format!("the alias `{}` names no field", alias.value)).help("write `rule: field`"),
             ),

@@ -3,9 +3,9 @@
 
 use super::correlation::{Events, free, moved};
 use super::{List, Lowering, Surroundings, fill_lists, resolve_log_source};
-use crate::detection::{Formula, Selection};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0111, W0208, did_you_mean};
-use crate::rules::{Found, Rule, Rules};
+use crate::detection::{Formula, Metadata, Selection};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0111, W0208, W0209, did_you_mean};
+use crate::rules::{Found, Rule, Rules, covers};
 use crate::source::Spanned;
 use crate::spec::Spec;
 
@@ -28,9 +28,11 @@ impl Filters<'_> {
         }
     }
 
-    /// A reference to no rule.
-    pub fn unknown(&self, reference: &Spanned<String>) -> Diagnostic {
+    /// A reference in a document to no rule.
+    pub fn unknown(&self, reference: &Spanned<String>, document: &Metadata) -> Diagnostic {
+        let is_own = |name: &&str| [&document.id, &document.name].into_iter().flatten().any(|own| own == name);
         let known = self.rules.names().chain(self.surroundings.rules().into_iter().flat_map(|others| others.names()));
+        let known = known.filter(|name| !is_own(name));
         let help = did_you_mean(&reference.value, known);
         let help = help.unwrap_or_else(|| "name a rule of this file or project by its `id` or `name`".to_owned());
         Diagnostic::error(E0111, reference.span, format!("there is no rule `{}`", reference.value)).help(help)
@@ -87,8 +89,13 @@ fn lowered(lowering: &mut Lowering<'_, '_>) -> Option<Events> {
 pub(super) fn check(filters: &Filters<'_>, spec: &Spec, diagnostics: &mut Diagnostics) {
     let Some(block) = &spec.filter else { return };
     for reference in block.rules.iter().flatten() {
-        if let Found::Nothing = filters.find(&reference.value) {
-            diagnostics.push(filters.unknown(reference));
+        match filters.find(&reference.value) {
+            Found::Nothing => diagnostics.push(filters.unknown(reference, &spec.metadata)),
+            Found::One(rule) => {
+                without_effect(reference, spec, rule.spec.as_deref()).into_iter().for_each(|warning| diagnostics.push(warning));
+            }
+            // it changes those of its log source
+            Found::Several(_) => {}
         }
     }
     // a filter may be of many log sources, so that nobody needs to have described its own
@@ -102,6 +109,20 @@ pub(super) fn check(filters: &Filters<'_>, spec: &Spec, diagnostics: &mut Diagno
         let help = "to leave events out, write `condition: not selection`";
         diagnostics.push(Diagnostic::warning(W0208, spec.detection.span, message).help(help));
     }
+}
+
+/// That a filter does not change a rule that it names.
+fn without_effect(reference: &Spanned<String>, filter: &Spec, rule: Option<&Spec>) -> Option<Diagnostic> {
+    let rule = rule?;
+    let (own, other) = (filter.log_source.value.id.path(), rule.log_source.value.id.path());
+    let (what, help) = match rule {
+        Spec { correlation: Some(_), .. } => ("it is a correlation".to_owned(), "name the rules that the correlation counts".to_owned()),
+        Spec { filter: Some(_), .. } => ("it is a filter".to_owned(), "name the rules themselves".to_owned()),
+        _ if covers(&filter.log_source.value.id, &rule.log_source.value.id) => return None,
+        _ => (format!("it is of the log source `{other}`, the filter of `{own}`"), format!("write the filter's `logsource` as `{other}`")),
+    };
+    let message = format!("the filter does not change `{}`: {what}", reference.value);
+    Some(Diagnostic::warning(W0209, reference.span, message).help(help))
 }
 
 /// Whether there is a `not` in it.

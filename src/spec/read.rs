@@ -2,7 +2,7 @@
 
 use super::{CorrelationBlock, DetectionBlock, FilterBlock, ListBlock, Spec, aggregate, correlation, detection, tests};
 use crate::detection::{Alert, Entity, EquivalentMutant, Metadata, TargetSettings, Throttle};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0007, E0101, E0103, E0104, E0105, E0106, E0212, W0207, closest, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0101, E0103, E0104, E0105, E0106, E0212, W0207, closest, did_you_mean};
 use crate::letter_case::fold;
 use crate::logsource::LogSourceReference;
 use crate::reader::Reader;
@@ -55,9 +55,6 @@ pub const KNOWN_KEYS: &[&str] = &[
 /// Reads one YAML document as a spec. With errors there may still be a spec, so that later stages can report more.
 pub fn read(source: &Source, document: &Node<'_>, diagnostics: &mut Diagnostics) -> Option<Spec> {
     let mut reader = Reader { source, diagnostics };
-    if document.is_null() {
-        return reader.fail(Diagnostic::error(E0007, document.span, "there is nothing in this document"));
-    }
     let entries = reader.entries(document, "the spec")?;
     let span = entries.first().map_or(document.span, |entry| entry.key.span);
     let is_correlation = entries.iter().any(|entry| entry.key.value == "correlation");

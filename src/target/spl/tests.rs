@@ -53,6 +53,7 @@ fn detection(condition: Condition) -> Detection {
     Detection {
         metadata: Metadata::default(),
         log_source: Arc::new(log_source()),
+        log_source_span: Span::default(),
         selections: Vec::new(),
         formula: Formula::Everything,
         exclusions: Vec::new(),

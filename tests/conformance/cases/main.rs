@@ -47,7 +47,7 @@ fn main() {
     let count = |text: &&str| number(text) as usize;
     let cases = Cases { world: World::new(), templates: templates() };
     match words.as_slice() {
-        ["detections"] => files("detections", "yml").iter().for_each(|path| cases.detection(&source(path))),
+        ["detections"] => cases.detections(),
         ["features", rest @ ..] => cases.folder(Path::new("tests/specs/ok"), rest.first().map_or(40, count)),
         ["specs", folder, rest @ ..] => cases.folder(Path::new(folder), rest.first().map_or(40, count)),
         ["witnesses", folder] => cases.witnesses(Path::new(folder), 0, 1),
@@ -80,25 +80,37 @@ struct Run<'a> {
 }
 
 impl Cases {
-    fn understood(&self, source: &Source) -> Option<Detection> {
-        let (detection, diagnostics) = self.world.understand(source);
-        if detection.is_none() {
-            let problems: Vec<String> = diagnostics.iter().map(|problem| format!("{} {}", problem.code, problem.message)).collect();
-            print(&json!({ "spec": source.path, "status": "invalid", "reason": problems.join("; ") }));
+    /// The detections of a file with the names by which they are shown; those that are wrong are printed.
+    fn understood(&self, source: &Source) -> Vec<(String, Detection)> {
+        let documents = self.world.documents(source);
+        let alone = documents.len() == 1;
+        let mut detections = Vec::new();
+        for document in documents {
+            let name = if alone { source.path.clone() } else { format!("{}: {}", source.path, document.name) };
+            if document.is_lost() {
+                let problems = document.diagnostics.iter().map(|problem| format!("{} {}", problem.code, problem.message));
+                print(&json!({ "spec": name, "status": "invalid", "reason": problems.collect::<Vec<_>>().join("; ") }));
+            }
+            detections.extend(document.detection.map(|detection| (name, detection)));
         }
-        detection
+        detections
+    }
+
+    fn detections(&self) {
+        for (spec, detection) in files("detections", "yml").iter().flat_map(|path| self.understood(&source(path))) {
+            self.detection(&spec, &detection);
+        }
     }
 
     /// The tests of a shipped detection: once as a whole, once for each scheduled run that sees something.
-    fn detection(&self, source: &Source) {
-        let Some(detection) = self.understood(source) else { return };
+    fn detection(&self, spec: &str, detection: &Detection) {
         for test in &detection.tests {
             let events: Events = test.events.iter().map(|event| (event.time, (*event.event).clone())).collect();
             let run = |name: &str, mode| {
-                self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode, unmapped: true })
+                self.run(&Run { spec, name, detection, events: &events, mode, unmapped: true });
             };
             run(&test.name.value, Mode::Everything);
-            for now in runs(&detection, &events) {
+            for now in runs(detection, &events) {
                 run(&format!("{} (run at {now})", test.name.value), Mode::Scheduled(now));
             }
         }
@@ -106,13 +118,11 @@ impl Cases {
 
     /// The specs of a folder, in the order of their names, with events made up for them.
     fn folder(&self, folder: &Path, count: usize) {
-        for path in specs_below(folder) {
-            let source = source(&path);
-            let Some(detection) = self.understood(&source) else { continue };
-            let mut random = Random::new(seed(&source.path));
+        for (spec, detection) in specs_below(folder).iter().flat_map(|path| self.understood(&source(path))) {
+            let mut random = Random::new(seed(&spec));
             let events = events::make(&detection, &native::fields(&detection), &mut random, count);
             let run = |name: &str, mode| {
-                self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode, unmapped: true })
+                self.run(&Run { spec: &spec, name, detection: &detection, events: &events, mode, unmapped: true });
             };
             run("made-up events", Mode::Everything);
             for now in runs(&detection, &events).into_iter().take(1) {
