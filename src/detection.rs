@@ -51,11 +51,35 @@ impl Detection {
         let conditions = [&self.condition].into_iter().chain(self.selections.iter().map(|selection| &selection.condition));
         conditions.for_each(|condition| condition.predicates(&mut |predicate| predicate.fields(see)));
         self.columns.iter().for_each(|column| see(&column.field));
+        self.chained().for_each(|(_, detection)| detection.fields(see));
         let Some(aggregate) = &self.aggregate else { return };
         aggregate.group_by.iter().for_each(|key| see(&key.field));
         for measure in &aggregate.measures {
             measure.expressions().for_each(|expression| expression.fields(see));
         }
+    }
+}
+
+impl Detection {
+    /// The detections whose alerts it counts, each with the index of its selection.
+    pub fn chained(&self) -> impl Iterator<Item = (usize, &Arc<Detection>)> {
+        self.selections.iter().enumerate().filter_map(|(index, selection)| Some((index, selection.body.alerts()?)))
+    }
+
+    /// The formula as far as it is about events; `None` if no event can match it, because only alerts are counted.
+    pub fn event_formula(&self) -> Option<Formula> {
+        self.formula.of_events(&|index| self.selections[index].body.alerts().is_some())
+    }
+
+    /// The same of such events only, also where its events are behind the alerts of another detection.
+    pub fn only(mut self, events: &[Condition]) -> Detection {
+        self.condition = Condition::all(events.iter().cloned().chain([self.condition]));
+        for selection in &mut self.selections {
+            if let SelectionBody::Alerts(detection) = &selection.body {
+                selection.body = SelectionBody::Alerts(Arc::new(Detection::clone(detection).only(events)));
+            }
+        }
+        self
     }
 }
 
@@ -126,6 +150,19 @@ pub enum SelectionBody {
     Items(Vec<Item>),
     /// A list: one of them holds (maps, or keywords).
     Alternatives(Vec<SelectionBody>),
+    /// Not events, but the instants at which another detection's aggregate holds. Each is an event with that instant as
+    /// its time and the group keys as its fields. The selection's condition is that of the events behind them.
+    Alerts(Arc<Detection>),
+}
+
+impl SelectionBody {
+    /// The detection whose alerts it stands for.
+    pub fn alerts(&self) -> Option<&Arc<Detection>> {
+        match self {
+            SelectionBody::Alerts(detection) => Some(detection),
+            SelectionBody::Items(_) | SelectionBody::Alternatives(_) => None,
+        }
+    }
 }
 
 /// `field|modifier: value(s)`; without a field: keywords.
@@ -238,6 +275,28 @@ impl Formula {
             Formula::Quantified { count, pattern, selections } => {
                 let selections = selections.iter().map(|index| place(*index)).collect();
                 Formula::Quantified { count: *count, pattern: pattern.clone(), selections }
+            }
+        }
+    }
+
+    /// The same formula over events alone, of which none is an alert; `None` if it never holds then.
+    fn of_events(&self, is_alert: &impl Fn(usize) -> bool) -> Option<Formula> {
+        match self {
+            Formula::Everything => Some(Formula::Everything),
+            Formula::Selection(index) => (!is_alert(*index)).then_some(Formula::Selection(*index)),
+            Formula::Not(inner) => Some(inner.of_events(is_alert).map_or(Formula::Everything, |inner| Formula::Not(Box::new(inner)))),
+            Formula::And(parts) => Some(Formula::And(parts.iter().map(|part| part.of_events(is_alert)).collect::<Option<_>>()?)),
+            Formula::Or(parts) => {
+                let mut parts: Vec<Formula> = parts.iter().filter_map(|part| part.of_events(is_alert)).collect();
+                if parts.len() > 1 { Some(Formula::Or(parts)) } else { parts.pop() }
+            }
+            Formula::Quantified { count, pattern, selections } => {
+                let left: Vec<usize> = selections.iter().copied().filter(|index| !is_alert(*index)).collect();
+                let needed = match count {
+                    Quantity::All => selections.len(),
+                    Quantity::AtLeast(count) => *count,
+                };
+                (needed <= left.len()).then(|| Formula::Quantified { count: *count, pattern: pattern.clone(), selections: left })
             }
         }
     }

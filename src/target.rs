@@ -7,7 +7,7 @@ pub mod sigma;
 pub mod spl;
 
 use crate::detection::{Condition, Detection, Window};
-use crate::diagnostic::{A014, Code, Diagnostic, E0403, K009, P008};
+use crate::diagnostic::{A014, Code, Diagnostic, E0401, E0403, K009, P008};
 use crate::logsource::Platform;
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
@@ -246,6 +246,9 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
     if let Some(problem) = missing(detection, target) {
         return Err(vec![problem]);
     }
+    if let Some(problem) = chained(detection, target) {
+        return Err(vec![problem]);
+    }
     let (detection, mut approximations) = target.approximate(detection);
     let detection = selected(detection, target);
     let Rendered { text, mut assumptions } = target.render(&detection, templates, options)?;
@@ -301,6 +304,22 @@ fn missing(detection: &Detection, target: Target) -> Option<Diagnostic> {
     let help =
         format!("where they are collected all the same, a site file says so: `log-sources: {{ {path}: {{ {}: … }} }}`", target.name());
     Some(Diagnostic::error(E0403, detection.log_source_span, message).help(help))
+}
+
+/// That a query cannot count the alerts of another correlation.
+fn chained(detection: &Detection, target: Target) -> Option<Diagnostic> {
+    let (index, inner) = detection.chained().next()?;
+    let reason = match target {
+        Target::Aql => "a query has no window over the alerts of another window",
+        Target::Spl => "the alerts would need a window of their own beside that of the events, and `streamstats` has one for both",
+        Target::Kql => "each window joins its instants with all events, and this one would do so for each instant of the other",
+        Target::Sigma => return None,
+    };
+    let title = &inner.metadata.title.value;
+    let message = format!("{} cannot express a correlation that counts the alerts of `{title}`: {reason}", target.title());
+    let help =
+        format!("name the rules that `{title}` counts, or skip the target: `targets: {{ {}: {{ skip: <reason> }} }}`", target.name());
+    Some(Diagnostic::error(E0401, detection.selections[index].span, message).help(help))
 }
 
 /// The detection with what tells the log source's events from others on the target's platform.

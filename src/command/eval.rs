@@ -2,7 +2,7 @@
 
 use super::workspace::{Workspace, lenient};
 use super::{EvalArguments, Outcome, files};
-use crate::detection::{Condition, Detection};
+use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, E0211, Severity};
 use crate::evaluate::{Alert, Evaluator, Evaluators, Problem, RunOptions, read_time};
 use anyhow::{Context, bail};
@@ -56,10 +56,9 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
 }
 
 /// The events may be those of many log sources: a detection looks at its own.
-fn of_mixed_events(mut detection: Detection) -> Detection {
+fn of_mixed_events(detection: Detection) -> Detection {
     let own = detection.log_source.own_events();
-    detection.condition = Condition::all(own.into_iter().chain([detection.condition]));
-    detection
+    detection.only(&own)
 }
 
 fn pattern_problem(problem: &Problem) -> Diagnostic {

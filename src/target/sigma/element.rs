@@ -39,12 +39,16 @@ pub(super) fn assumptions(detection: &Detection) -> Vec<Deviation> {
             measure.expressions().for_each(|expression| of_expression(expression, &mut add));
         }
     }
+    let inner: Vec<Deviation> = detection.chained().flat_map(|(_, inner)| assumptions(inner)).collect();
+    found.extend(inner);
     found
 }
 
 fn of_body(body: &SelectionBody, add: &mut impl FnMut(&Field, Span)) {
     match body {
         SelectionBody::Alternatives(bodies) => bodies.iter().for_each(|body| of_body(body, add)),
+        // its fields are seen there
+        SelectionBody::Alerts(_) => {}
         SelectionBody::Items(items) => {
             items.iter().filter_map(|item: &Item| Some((item.field.as_ref()?, item.span))).for_each(|(f, s)| add(f, s))
         }
