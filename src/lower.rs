@@ -115,8 +115,8 @@ fn filters<'a>(source: &'a Source, rules: &'a Rules, surroundings: &'a dyn Surro
 
 fn lower_document(source: &Source, spec: &Spec, filters: &Filters<'_>, diagnostics: &mut Diagnostics) -> Option<Detection> {
     let Some(block) = &spec.correlation else { return lower_rule(source, spec, None, filters, diagnostics) };
-    let (spec, events) = correlation::resolve(spec, block, filters, diagnostics)?;
-    lower_rule(source, &spec, Some(events), filters, diagnostics)
+    let correlation = correlation::resolve(spec, block, filters, diagnostics)?;
+    lower_rule(source, &correlation.spec, Some((correlation.events, correlation.log_source)), filters, diagnostics)
 }
 
 /// Reports what is wrong in a filter, which is no detection of its own.
@@ -128,12 +128,15 @@ pub fn check_filter(source: &Source, spec: &Spec, rules: &Rules, surroundings: &
 fn lower_rule(
     source: &Source,
     spec: &Spec,
-    events: Option<Events>,
+    events: Option<(Events, Arc<LogSource>)>,
     filters: &Filters<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Detection> {
     let surroundings = filters.surroundings;
-    let log_source = resolve_log_source(spec, surroundings, diagnostics);
+    let (events, log_source) = match events {
+        Some((events, log_source)) => (Some(events), log_source),
+        None => (None, resolve_log_source(spec, surroundings, diagnostics)),
+    };
     let lists = fill_lists(spec, surroundings, diagnostics);
     let parameters = parameters(spec, surroundings);
     let mut lowering = Lowering { spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics };
@@ -447,7 +450,7 @@ impl Lowering<'_, '_> {
         let every = block.map_or(DEFAULT_EVERY, |block| block.every);
         let delay = block.and_then(|block| block.delay).unwrap_or(DEFAULT_DELAY);
         let chained = selections.iter().filter_map(|selection| selection.body.alerts());
-        let behind = chained.map(|inner| inner.schedule.lookback - inner.schedule.every).max().unwrap_or_default();
+        let behind = chained.map(|inner| inner.detection.schedule.lookback - inner.detection.schedule.every).max().unwrap_or_default();
         let needed = every + self.reach() + behind;
         let lookback = block.and_then(|block| block.lookback.as_ref());
         if let Some(written) = lookback

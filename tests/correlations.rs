@@ -27,7 +27,7 @@ fn alerts(detection: &Detection, test: &cognate::detection::Test) -> Vec<[Value;
 fn a_correlation_that_is_written_again_is_the_same() {
     let (world, templates, options) = (World::new(), templates(), Options { comments: false, ..Options::default() });
     let mut seen = 0;
-    let files = ["correlations", "chains"].map(|name| source(&common::root().join(format!("tests/semantics/{name}.yml"))));
+    let files = ["correlations", "chains", "several"].map(|name| source(&common::root().join(format!("tests/semantics/{name}.yml"))));
     for document in files.iter().flat_map(|source| world.documents(source)) {
         let detection = document.detection.expect("a detection");
         let Ok(artefact) = compile(&detection, Target::Sigma, templates.of(Target::Sigma), &options) else { continue };

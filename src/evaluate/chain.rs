@@ -1,5 +1,5 @@
-//! Detections whose alerts another one counts: events in time order → the instants at which their aggregates hold, as
-//! events of the other one.
+//! Detections whose alerts another one counts: events in time order → the events that they match, or the instants at which
+//! their aggregates hold, as events of the other one.
 //!
 //! Such an instant counts as often as the condition holds, not only where an alert begins: a burst that goes on is
 //! followed by what comes at its end too. A throttle is about what people are told and changes nothing here.
@@ -7,8 +7,10 @@
 use super::aggregate::{Aggregator, Row};
 use super::condition::Matcher;
 use super::event::Event;
+use super::moment;
 use super::{Evaluator, Problem, RunOptions};
-use crate::detection::{Aggregate, Condition, Detection};
+use crate::detection::{Chained, Condition, Detection};
+use crate::logsource::Field;
 use crate::lower::formula_condition;
 use serde_json::{Map, Value as Json};
 
@@ -23,11 +25,11 @@ pub struct Chain<'d> {
 #[derive(Debug, Clone)]
 struct Link<'d> {
     selection: usize,
-    aggregate: &'d Aggregate,
+    chained: &'d Chained,
     run: Evaluator<'d>,
 }
 
-/// An instant at which a detection holds, as an event.
+/// What a detection finds, as an event.
 pub struct Fired {
     selection: usize,
     time: i64,
@@ -51,10 +53,9 @@ impl<'d> Chain<'d> {
     /// The runs before their first event.
     pub fn new(detection: &'d Detection) -> Result<Self, Problem> {
         let mut links = Vec::new();
-        for (selection, inner) in detection.chained() {
-            let Some(aggregate) = &inner.aggregate else { continue };
-            let run = Evaluator::of(inner, RunOptions { throttle: false }, true)?;
-            links.push(Link { selection, aggregate, run });
+        for (selection, chained) in detection.chained().filter(|(selection, _)| detection.formula.holds_of_alert(*selection)) {
+            let run = Evaluator::of(&chained.detection, RunOptions { throttle: false }, true)?;
+            links.push(Link { selection, chained, run });
         }
         let exclusions = detection.exclusions.iter().filter(|_| !links.is_empty());
         let exclusions = exclusions.map(|exclusion| Matcher::new(&exclusion.condition, &detection.log_source)).collect::<Result<_, _>>()?;
@@ -66,7 +67,8 @@ impl<'d> Chain<'d> {
         let mut fired = Vec::new();
         for link in &mut self.links {
             let rows = link.run.rows(event)?;
-            fired.extend(link.fired(rows));
+            fired.extend(rows.into_iter().map(|row| link.instant(&row)));
+            fired.extend(link.matched(event));
         }
         Ok(self.counted(fired))
     }
@@ -75,7 +77,7 @@ impl<'d> Chain<'d> {
     pub fn finish(&mut self) -> Vec<Fired> {
         let last = |link: &mut Link<'d>| {
             let rows = link.run.last_rows();
-            link.fired(rows)
+            rows.iter().map(|row| link.instant(row)).collect::<Vec<_>>()
         };
         let fired = self.links.iter_mut().flat_map(last).collect();
         self.counted(fired)
@@ -89,13 +91,28 @@ impl<'d> Chain<'d> {
 }
 
 impl Link<'_> {
-    fn fired(&self, rows: Vec<Row>) -> Vec<Fired> {
-        let event = |row: Row| {
-            let keys = self.aggregate.group_by.iter().zip(&row.group).filter(|(_, (_, value))| !value.is_missing());
-            let fields = keys.map(|(key, (_, value))| (key.field.name.clone(), value.to_json())).collect();
-            Fired { selection: self.selection, time: row.end, fields }
+    /// An instant at which the aggregate holds: its group keys are the fields.
+    fn instant(&self, row: &Row) -> Fired {
+        let keys = self.chained.detection.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
+        let keys: Vec<_> = keys.zip(&row.group).filter(|(_, (_, value))| !value.is_missing()).collect();
+        let value = |field: &Field| Some(keys.iter().find(|(key, _)| key.field.name == field.name)?.1.1.to_json());
+        self.fired(row.end, value)
+    }
+
+    /// An event that the rule matches.
+    fn matched(&self, event: &Event<'_>) -> Option<Fired> {
+        let detection = &self.chained.detection;
+        let matches = detection.aggregate.is_none() && self.run.condition.holds(event);
+        let value = |field: &Field| match field.name == detection.log_source.time.name {
+            true => Some(moment::text(event.time).into()),
+            false => event.first(field).cloned(),
         };
-        rows.into_iter().map(event).collect()
+        matches.then(|| self.fired(event.time, value))
+    }
+
+    fn fired(&self, time: i64, value: impl Fn(&Field) -> Option<Json>) -> Fired {
+        let fields = self.chained.fields.iter().filter_map(|(name, field)| Some((name.clone(), value(field)?)));
+        Fired { selection: self.selection, time, fields: fields.collect() }
     }
 }
 

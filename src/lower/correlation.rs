@@ -4,12 +4,12 @@
 use super::filter::{self, Filters};
 use super::{List, Lowering, MAX_COMBINATIONS, column_name, combinations, exclusions, fill_lists, parameters, resolve_log_source};
 use crate::condition;
-use crate::detection::{Alert, Detection, Formula, Quantity, Selection, SelectionBody};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0104, E0110, E0111, E0112, E0113, E0114, E0115, E0307, did_you_mean};
+use crate::detection::{Alert, Chained, Detection, Formula, Quantity, Selection, SelectionBody};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0104, E0110, E0111, E0112, E0115, E0216, E0307, did_you_mean};
 use crate::expression::Relational;
 use crate::expression::parse::{Written, WrittenKind};
 use crate::letter_case::identifier;
-use crate::logsource::LogSourceReference;
+use crate::logsource::{Field, LogSource, LogSourceReference};
 use crate::rules::{Found, Rule};
 use crate::source::{Source, Span, Spanned};
 use crate::spec::{
@@ -34,7 +34,8 @@ struct Base {
     spec: Arc<Spec>,
     /// Which of all selections say what it matches.
     formula: Formula,
-    /// If it is a correlation: what it means. Its alerts are counted.
+    /// If it is a correlation, or a rule whose fields are others than those of the other rules: what it means. Its alerts
+    /// are counted.
     alerts: Option<Arc<Detection>>,
 }
 
@@ -54,21 +55,33 @@ impl Base {
 /// How many correlations may count one another.
 const LONGEST_CHAIN: usize = 8;
 
+/// A correlation as everything that follows needs it.
+pub(super) struct Resolved {
+    /// The spec with an aggregate.
+    pub spec: Spec,
+    /// What it counts.
+    pub events: Events,
+    /// The log source of its rules; of several an open one, whose fields are the group keys.
+    pub log_source: Arc<LogSource>,
+}
+
 /// The correlation as a spec with an aggregate, and the events that it counts.
-pub(super) fn resolve(
-    spec: &Spec,
-    block: &CorrelationBlock,
-    filters: &Filters<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<(Spec, Events)> {
-    let mut resolver = Resolver { spec, block, filters, diagnostics };
+pub(super) fn resolve(spec: &Spec, block: &CorrelationBlock, filters: &Filters<'_>, diagnostics: &mut Diagnostics) -> Option<Resolved> {
+    let mut resolver = Resolver { spec, block, filters, several: false, diagnostics };
     let mut bases = resolver.bases()?;
-    resolver.one_log_source(&bases)?;
     resolver.aliases(&bases)?;
+    let first = bases.first()?.spec.log_source.clone();
+    let mut log_source = resolve_log_source(&bases.first()?.spec, filters.surroundings, resolver.diagnostics);
+    resolver.several = one_log_source(&bases).is_some() || block.aliases.iter().any(|alias| one_field(alias, &bases).is_none());
+    if resolver.several {
+        for base in bases.iter_mut().filter(|base| base.alerts.is_none()) {
+            base.alerts = Some(resolver.lowered_alone(base, filters)?);
+        }
+        log_source = Arc::new(of_several(&bases, &log_source));
+    }
     let events = resolver.events(&mut bases)?;
     let aggregate = resolver.aggregate(&bases, &events)?;
-    let log_source = bases.first()?.spec.log_source.clone();
-    Some((Spec { log_source, aggregate: Some(aggregate), ..spec.clone() }, events))
+    Some(Resolved { spec: Spec { log_source: first, aggregate: Some(aggregate), ..spec.clone() }, events, log_source })
 }
 
 /// Measures, and a condition over them.
@@ -78,6 +91,8 @@ struct Resolver<'a, 'd> {
     spec: &'a Spec,
     block: &'a CorrelationBlock,
     filters: &'a Filters<'a>,
+    /// Whether the rules have several log sources, or an alias stands for several fields.
+    several: bool,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -163,8 +178,17 @@ impl Resolver<'_, '_> {
             let message = format!("the alerts of the correlation `{name}` cannot be counted: {problem}");
             return self.fail(Diagnostic::error(E0112, span, message).help(help));
         }
-        // what is said to people, and when it would run alone, does not matter
+        let filters = Filters { home: &rule.path, depth: self.filters.depth + 1, ..*self.filters };
+        let alerts = self.lowered_alone(&base, &filters)?;
+        let reference = LogSourceReference { id: alerts.log_source.id.clone(), definition: None };
+        let log_source = Spanned::new(reference, alerts.log_source_span);
+        Some(Base { spec: Arc::new(Spec { log_source, ..Spec::clone(&base.spec) }), alerts: Some(alerts), ..base })
+    }
+
+    /// What a rule or a correlation means by itself. What is said to people, and when it would run, does not matter.
+    fn lowered_alone(&mut self, base: &Base, filters: &Filters<'_>) -> Option<Arc<Detection>> {
         let spec = Spec {
+            fields: Vec::new(),
             alert: Alert::default(),
             schedule: None,
             targets: Vec::new(),
@@ -172,15 +196,13 @@ impl Resolver<'_, '_> {
             mutants: Vec::new(),
             ..Spec::clone(&base.spec)
         };
-        let filters = Filters { home: &rule.path, depth: self.filters.depth + 1, ..*self.filters };
-        let mut found = Diagnostics::new();
-        let lowered = super::lower_document(&Source::new(&*rule.path, ""), &spec, &filters, &mut found);
-        let Some(alerts) = lowered else {
-            let message = format!("the correlation `{name}` has errors");
-            return self.fail(Diagnostic::error(E0112, span, message).help("they are reported where it stands"));
-        };
-        let log_source = Spanned::new(LogSourceReference { id: alerts.log_source.id.clone(), definition: None }, span);
-        Some(Base { spec: Arc::new(Spec { log_source, ..spec }), alerts: Some(Arc::new(alerts)), ..base })
+        let lowered = super::lower_document(&Source::new(filters.home, ""), &spec, filters, &mut Diagnostics::new());
+        if lowered.is_none() {
+            let what = if base.spec.correlation.is_some() { "correlation" } else { "rule" };
+            let message = format!("the {what} `{}` has errors", base.reference.value);
+            return self.fail(Diagnostic::error(E0112, base.reference.span, message).help("they are reported where it stands"));
+        }
+        lowered.map(Arc::new)
     }
 
     /// Whether a correlation counts, directly or through others, the one at hand.
@@ -197,20 +219,6 @@ impl Resolver<'_, '_> {
             seen.push(reference.value.clone());
             !known && rule.spec.as_ref().is_some_and(|inner| self.leads_back(inner, &rule.path, seen))
         })
-    }
-
-    fn one_log_source(&mut self, bases: &[Base]) -> Option<()> {
-        let first = bases.first()?;
-        let id = &first.spec.log_source.value.id;
-        match bases.iter().find(|base| base.spec.log_source.value.id != *id) {
-            None => Some(()),
-            Some(other) => {
-                let message =
-                    format!("the rules have different log sources: `{}` and `{}`", id.path(), other.spec.log_source.value.id.path());
-                let error = Diagnostic::error(E0113, other.reference.span, message).label(first.reference.span, format!("`{}`", id.path()));
-                self.fail(error.help("one query reads one log source: write a correlation for each"))
-            }
-        }
     }
 
     /// The selections of all rules under names that say which rule they are of.
@@ -239,7 +247,7 @@ impl Resolver<'_, '_> {
     /// The selections that a rule uses and its condition, with what the site excludes from it.
     fn lowered(&mut self, base: &Base) -> Option<Events> {
         if let Some(inner) = &base.alerts {
-            let body = SelectionBody::Alerts(Arc::clone(inner));
+            let body = SelectionBody::Alerts(Chained { detection: Arc::clone(inner), fields: self.fields(base, inner)? });
             let selection = Selection { name: base.name.clone(), span: base.reference.span, body, condition: inner.condition.clone() };
             return Some(Events { selections: vec![selection], formula: Formula::Selection(0) });
         }
@@ -469,52 +477,94 @@ impl Resolver<'_, '_> {
 
     /// A field, or what an alias stands for, with the column's name.
     fn key(&mut self, key: &Spanned<String>, bases: &[Base]) -> Option<(Option<Spanned<String>>, Written)> {
-        let (column, meant) = match self.block.aliases.iter().find(|alias| alias.name.value == key.value) {
-            Some(alias) => (Some(key.clone()), self.alias(alias, bases)?),
-            None => (None, key.clone()),
+        let alias = self.block.aliases.iter().find(|alias| alias.name.value == key.value);
+        let column = alias.map(|_| key.clone());
+        let meant = match alias.filter(|_| !self.several) {
+            Some(alias) => match one_field(alias, bases).flatten() {
+                Some(field) => field,
+                None => return self.no_field(alias),
+            },
+            None => key.clone(),
         };
-        self.alerts_have(&meant, bases)?;
         Some((column, Written { span: meant.span, kind: WrittenKind::Name(meant.value) }))
     }
 
-    /// The one field that an alias stands for.
-    fn alias(&mut self, alias: &AliasBlock, bases: &[Base]) -> Option<Spanned<String>> {
-        let mut meant: Option<Spanned<String>> = None;
-        for (rule, field) in &alias.fields {
-            let base = bases.iter().find(|base| base.is_called(&rule.value));
-            let name = base.map_or(&*field.value, |base| base.field(&field.value));
-            match &meant {
-                Some(first) if first.value != name => {
-                    let message = format!("the alias `{}` stands for `{}` and for `{name}`", alias.name.value, first.value);
-                    let error = Diagnostic::error(E0114, field.span, message).label(first.span, "the other field");
-                    return self.fail(error.help("an alias must stand for the same field in every rule: the rules have one log source"));
-                }
-                Some(_) => {}
-                None => meant = Some(Spanned::new(name.to_owned(), field.span)),
-            }
-        }
-        if meant.is_none() {
-            let message = format!("the alias `{}` names no field", alias.name.value);
-            return self.fail(Diagnostic::error(E0103, alias.name.span, message).help("write `rule: field`"));
-        }
-        meant
+    fn no_field<T>(&mut self, alias: &AliasBlock) -> Option<T> {
+        let message = format!("the alias `{}` names no field", alias.name.value);
+        self.fail(Diagnostic::error(E0103, alias.name.span, message).help("write `rule: field`"))
     }
 
-    /// The alerts of a correlation have its group keys and nothing else.
-    fn alerts_have(&mut self, name: &Spanned<String>, bases: &[Base]) -> Option<()> {
-        for (base, inner) in bases.iter().filter_map(|base| Some((base, base.alerts.as_ref()?))) {
-            let field = inner.log_source.field(&name.value);
-            let keys = inner.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
-            if keys.into_iter().any(|key| field.as_ref().is_some_and(|field| field.name == key.field.name)) {
-                continue;
-            }
-            let message =
-                format!("the alerts of the correlation `{}` have no `{}`: it is none of its group keys", base.reference.value, name.value);
-            let error = Diagnostic::error(E0115, name.span, message).label(base.reference.span, "this one");
-            return self.fail(error.help(format!("add `{}` to `group-by` of `{}`", name.value, base.reference.value)));
-        }
-        Some(())
+    /// The fields of a rule's alerts that the correlation reads: by the name that it reads them by, and its own.
+    fn fields(&mut self, base: &Base, inner: &Detection) -> Option<Vec<(String, Arc<Field>)>> {
+        let measured = match &self.block.condition {
+            Some(CorrelationCondition::Limit { field, .. }) => field.as_ref(),
+            Some(CorrelationCondition::Rules(_)) | None => None,
+        };
+        let names: Vec<Spanned<String>> = self.block.group_by.iter().chain(measured).cloned().collect();
+        names.iter().map(|name| self.field_of(name, base, inner)).collect()
     }
+
+    fn field_of(&mut self, name: &Spanned<String>, base: &Base, inner: &Detection) -> Option<(String, Arc<Field>)> {
+        let written = match self.block.aliases.iter().find(|alias| alias.name.value == name.value) {
+            None => name,
+            Some(alias) => {
+                let own = alias.fields.iter().find(|(rule, _)| base.is_called(&rule.value));
+                match own.or(alias.fields.first().filter(|_| !self.several)) {
+                    Some((_, field)) => field,
+                    None if alias.fields.is_empty() => return self.no_field(alias),
+                    // a group key of that name
+                    None if inner.aggregate.is_some() => name,
+                    None => {
+                        let message = format!("the alias `{}` names no field of `{}`", alias.name.value, base.reference.value);
+                        let error = Diagnostic::error(E0103, alias.name.span, message).label(base.reference.span, "this rule");
+                        return self.fail(error.help(format!("write `{}: field`", base.reference.value)));
+                    }
+                }
+            }
+        };
+        let field = super::field(&inner.log_source, base.field(&written.value), written.span, self.diagnostics)?;
+        if let Some(aggregate) = &inner.aggregate
+            && !aggregate.group_by.iter().any(|key| key.field.name == field.name)
+        {
+            let (rule, lacking) = (&base.reference.value, &written.value);
+            let message = format!("the alerts of the correlation `{rule}` have no `{lacking}`: it is none of its group keys");
+            let error = Diagnostic::error(E0115, written.span, message).label(base.reference.span, "this one");
+            return self.fail(error.help(format!("add `{lacking}` to `group-by` of `{rule}`")));
+        }
+        if field.list && self.several {
+            let message = format!("`{}` may hold several values, and one is needed here", written.value);
+            return self.fail(Diagnostic::error(E0216, written.span, message).help("use a field that holds one value"));
+        }
+        Some((if self.several { name.value.clone() } else { field.name.clone() }, field))
+    }
+}
+
+/// The first rule whose log source is another one than that of the first.
+fn one_log_source(bases: &[Base]) -> Option<&Base> {
+    let id = |base: &Base| base.spec.log_source.value.id.clone();
+    bases.iter().find(|base| bases.first().is_some_and(|first| id(base) != id(first)))
+}
+
+/// The field that an alias stands for in every rule that it names; `None` if there are several.
+fn one_field(alias: &AliasBlock, bases: &[Base]) -> Option<Option<Spanned<String>>> {
+    let mut meant: Option<Spanned<String>> = None;
+    for (rule, field) in &alias.fields {
+        let base = bases.iter().find(|base| base.is_called(&rule.value));
+        let name = base.map_or(&*field.value, |base| base.field(&field.value));
+        match &meant {
+            Some(first) if first.value != name => return None,
+            Some(_) => {}
+            None => meant = Some(Spanned::new(name.to_owned(), field.span)),
+        }
+    }
+    Some(meant)
+}
+
+/// The log source of rules that have several: its fields are what the rules hand over.
+fn of_several(bases: &[Base], first: &LogSource) -> LogSource {
+    let mut paths: Vec<String> = bases.iter().map(|base| base.spec.log_source.value.id.path()).collect();
+    paths.dedup();
+    LogSource { title: paths.join(", "), time: first.time.clone(), time_format: first.time_format, ..LogSource::open(first.id.clone()) }
 }
 
 fn not_all(span: Span, rules: usize) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! A detection goes in; out comes the same detection without what Sigma has no form for, and a deviation for each rewrite.
 
-use crate::detection::{Aggregate, Detection, SelectionBody, Window};
+use crate::detection::{Aggregate, Chained, Detection, SelectionBody, Window};
 use crate::diagnostic::{S001, S002, S003, S004, S005, S006, S009};
 use crate::expression::{ColumnReference, Expression, ExpressionKind};
 use crate::target::Deviation;
@@ -15,10 +15,10 @@ pub(super) fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Dev
     let mut detection = detection.clone();
     let mut deviations = Vec::new();
     for selection in &mut detection.selections {
-        if let SelectionBody::Alerts(inner) = &selection.body {
-            let (rewritten, more) = approximate(inner);
+        if let SelectionBody::Alerts(Chained { detection, .. }) = &mut selection.body {
+            let (rewritten, more) = approximate(detection);
             deviations.extend(more);
-            selection.body = SelectionBody::Alerts(Arc::new(rewritten.into_owned()));
+            *detection = Arc::new(rewritten.into_owned());
         }
     }
     let lookback = detection.schedule.lookback;

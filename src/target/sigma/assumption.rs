@@ -27,7 +27,7 @@ pub(super) fn assumptions(detection: &Detection) -> Vec<Deviation> {
             predicate.tests.iter().for_each(|test| of_test(test, &predicate.subject, predicate.span, &mut found));
         });
     }
-    detection.chained().for_each(|(_, inner)| found.extend(assumptions(inner)));
+    detection.chained().for_each(|(_, chained)| found.extend(assumptions(&chained.detection)));
     if let Some(aggregate) = &detection.aggregate {
         of_aggregate(aggregate, &mut found);
     }

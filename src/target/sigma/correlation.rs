@@ -45,6 +45,8 @@ struct Base {
     /// Which measure it was made for.
     measure: String,
     id: String,
+    /// The selection whose alerts it stands for.
+    alert_of: Option<usize>,
     counted: Counted,
 }
 
@@ -85,6 +87,7 @@ impl<'a> Builder<'a> {
             Vec::new()
         });
         let keys = self.group_by();
+        let aliases = self.aliases(&keys);
         let timespan = self.timespan();
         let mut documents = Vec::new();
         let mut names: Vec<String> = Vec::new();
@@ -99,6 +102,9 @@ impl<'a> Builder<'a> {
             }
             entries.push(Entry::new("timespan", Node::Text(timespan.clone())));
             entries.push(Entry::new("condition", Node::Map(kind.condition(value))));
+            if !aliases.is_empty() {
+                entries.push(Entry::new("aliases", Node::Map(aliases.clone())));
+            }
             let metadata = self.correlation_metadata(&name, terms.len() == 1);
             let body = write(&[Entry::new("correlation", Node::Map(entries))]);
             documents.push(Document { head: write(&head(&metadata)), body, tail: write(&tail(&metadata, Vec::new())) });
@@ -127,12 +133,11 @@ impl<'a> Builder<'a> {
         if let (MeasureFunction::Count, None) = (&measure.function, &measure.filter) {
             return Some((Kind::Events, self.everything(&measure.name)?, Limit::of(threshold)));
         }
-        if let (Some((index, _)), Some(_)) = (self.detection.chained().next(), measure.function.argument()) {
-            let what = "values of the alerts of another correlation: engines count such alerts, and see no fields in them";
-            self.refuse(self.detection.selections[index].span, what, "name the rules that it counts");
-            return None;
-        }
         let kind = self.kind(measure)?;
+        if let (Some(_), Kind::Values(_, name)) = (self.detection.chained().next(), &kind) {
+            self.values_of_alerts(name)?;
+            return Some((kind, self.everything(&measure.name)?, Limit::of(threshold)));
+        }
         let guard = match &measure.function {
             MeasureFunction::Distinct(argument) => plain_field(argument).filter(|field| field.optional),
             MeasureFunction::Count
@@ -324,6 +329,52 @@ impl<'a> Builder<'a> {
         format!("{}{letter}", length / unit)
     }
 
+    /// Of rules the values of a field can be measured that is called alike in all of them.
+    fn values_of_alerts(&mut self, name: &str) -> Option<()> {
+        let detection = self.detection;
+        for (index, chained) in detection.chained() {
+            let span = detection.selections[index].span;
+            if chained.detection.aggregate.is_some() {
+                let what = "values of the alerts of another correlation: engines count such alerts, and see no fields in them";
+                self.refuse(span, what, "name the rules that it counts");
+                return None;
+            }
+            if chained
+                .fields
+                .iter()
+                .any(|(key, field)| key == name && Writer::new(&chained.detection.log_source).field(field, span) != name)
+            {
+                self.refuse(span, &format!("`{name}` as a measured field that is another one in each rule"), "group by it instead");
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// `alias: { rule: field }` for each group key that is called otherwise in one of the rules.
+    fn aliases(&mut self, keys: &[String]) -> Vec<Entry> {
+        let detection = self.detection;
+        let mut aliases = Vec::new();
+        for key in keys {
+            let mut fields = Vec::new();
+            for (index, chained) in detection.chained() {
+                let selection = &detection.selections[index];
+                let Some((_, field)) = chained.fields.iter().find(|(name, _)| name == key) else { continue };
+                let written = Writer::new(&chained.detection.log_source).field(field, selection.span);
+                if chained.detection.aggregate.is_none() {
+                    fields.push((Entry::new(self.base_name(&selection.name), Node::Text(written.clone())), written != *key));
+                } else if written != *key {
+                    let what = format!("a group key `{key}` that is `{written}` in the alerts of `{}`", selection.name);
+                    self.refuse(selection.span, &what, "call it alike in both");
+                }
+            }
+            if fields.iter().any(|(_, other)| *other) {
+                aliases.push(Entry::new(key, Node::Map(fields.into_iter().map(|(entry, _)| entry).collect())));
+            }
+        }
+        aliases
+    }
+
     /// The rules for everything that is counted: its events, and the alerts of other correlations.
     fn everything(&mut self, measure: &str) -> Option<Vec<usize>> {
         let chained: Vec<usize> = self.detection.chained().map(|(index, _)| index).collect();
@@ -337,20 +388,24 @@ impl<'a> Builder<'a> {
         Some(bases)
     }
 
-    /// The correlation whose alerts are counted. As everything else here it is only a part of this one.
+    /// The correlation or the rule whose alerts are counted. As everything else here it is only a part of this one.
     fn alerts(&mut self, index: usize) -> Option<usize> {
         let selection = &self.detection.selections[index];
-        let inner = selection.body.alerts()?;
+        let inner = &selection.body.alerts()?.detection;
         let taken: Vec<String> = self.bases.iter().map(|base| base.measure.clone()).collect();
         let name = unique(selection.name.clone(), &taken);
-        let known = self.bases.iter().position(|base| base.measure == selection.name && matches!(base.counted, Counted::Alerts(_)));
+        let known = self.bases.iter().position(|base| base.alert_of == Some(index));
         if known.is_some() {
             return known;
         }
         let id = stable_id(&self.detection.metadata, &format!("base:{name}"));
         let metadata = self.base_metadata(&id, &name, "Base Correlation");
         let part = Detection { metadata, ..Detection::clone(inner) };
-        let aggregate = part.aggregate.as_ref()?;
+        let Some(aggregate) = &part.aggregate else {
+            let text = Body::of(&part, self.comments).pruned().write(&part).map_err(|refused| self.refused.extend(refused)).ok()?;
+            self.bases.push(Base { measure: name, id, alert_of: Some(index), counted: Counted::Events(text) });
+            return Some(self.bases.len() - 1);
+        };
         let mut builder = Builder { detection: &part, aggregate, comments: self.comments, bases: Vec::new(), refused: Vec::new() };
         if builder.correlations().len() > 1 {
             let what = format!("the alerts of `{}`, which becomes several correlations", inner.metadata.title.value);
@@ -358,7 +413,7 @@ impl<'a> Builder<'a> {
             return None;
         }
         let documents = collection(&part, aggregate, self.comments).map_err(|refused| self.refused.extend(refused)).ok()?;
-        self.bases.push(Base { measure: name, id, counted: Counted::Alerts(documents) });
+        self.bases.push(Base { measure: name, id, alert_of: Some(index), counted: Counted::Alerts(documents) });
         Some(self.bases.len() - 1)
     }
 
@@ -384,12 +439,12 @@ impl<'a> Builder<'a> {
         }
         let text = body.pruned().write(self.detection).map_err(|refused| self.refused.extend(refused)).ok()?;
         let counted = Counted::Events(text);
-        let known = self.bases.iter().position(|base| base.counted == counted);
+        let known = self.bases.iter().position(|base| base.counted == counted && base.alert_of.is_none());
         Some(known.unwrap_or_else(|| {
             let taken: Vec<String> = self.bases.iter().map(|base| base.measure.clone()).collect();
             let measure = unique(measure.to_owned(), &taken);
             let id = stable_id(&self.detection.metadata, &format!("base:{measure}"));
-            self.bases.push(Base { measure, id, counted });
+            self.bases.push(Base { measure, id, alert_of: None, counted });
             self.bases.len() - 1
         }))
     }
@@ -399,11 +454,15 @@ impl<'a> Builder<'a> {
         Document { head: write(&head(&metadata)), body: text.to_owned(), tail: write(&tail(&metadata, Vec::new())) }
     }
 
+    fn base_name(&self, measure: &str) -> String {
+        format!("{}_{}", slug(&self.detection.metadata), identifier(measure))
+    }
+
     fn base_metadata(&self, id: &str, measure: &str, what: &str) -> Metadata {
         let spec = &self.detection.metadata;
         let mut metadata = Metadata {
             id: Some(id.to_owned()),
-            name: Some(format!("{}_{}", slug(spec), identifier(measure))),
+            name: Some(self.base_name(measure)),
             related: spec.id.iter().map(|id| (id.clone(), "derived".to_owned())).collect(),
             status: spec.status.clone(),
             level: Some("informational".into()),

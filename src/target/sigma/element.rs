@@ -39,7 +39,10 @@ pub(super) fn assumptions(detection: &Detection) -> Vec<Deviation> {
             measure.expressions().for_each(|expression| of_expression(expression, &mut add));
         }
     }
-    let inner: Vec<Deviation> = detection.chained().flat_map(|(_, inner)| assumptions(inner)).collect();
+    for (index, chained) in detection.chained() {
+        chained.fields.iter().for_each(|(_, field)| add(field, detection.selections[index].span));
+    }
+    let inner: Vec<Deviation> = detection.chained().flat_map(|(_, chained)| assumptions(&chained.detection)).collect();
     found.extend(inner);
     found
 }

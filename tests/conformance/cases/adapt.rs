@@ -3,7 +3,7 @@
 
 use crate::events::predicates;
 use crate::native;
-use cognate::detection::{Aggregate, Condition, Detection, GroupKey, Predicate, Subject, ValueTest, Window};
+use cognate::detection::{Aggregate, Condition, Detection, Predicate, Subject, ValueTest, Window};
 use cognate::evaluate::event::decimal;
 use cognate::evaluate::{Event, holds};
 use cognate::logsource::{Field, Place};
@@ -71,15 +71,19 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
 
 /// Whether a counted event has no value in a group key.
 fn lacks_key(detection: &Detection, event: &Event<'_>) -> bool {
-    let has = |key: &GroupKey| event.fields.get(&key.field.name).is_some_and(|value| !value.is_null() && value != "");
-    let all = || detection.aggregate.iter().flat_map(|aggregate| &aggregate.group_by).all(has);
-    let counted = holds(&detection.condition, &detection.log_source, event).unwrap_or(true);
-    (counted && !all()) || detection.chained().any(|(_, inner)| lacks_key(inner, event))
+    let has = |field: &Field| event.fields.get(&field.name).is_some_and(|value| !value.is_null() && value != "");
+    let matches = |detection: &Detection| holds(&detection.condition, &detection.log_source, event).unwrap_or(true);
+    let keys = || detection.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
+    let own = detection.event_formula().is_some() && matches(detection) && !keys().all(|key| has(&key.field));
+    own || detection.chained().any(|(_, chained)| match chained.detection.aggregate {
+        Some(_) => lacks_key(&chained.detection, event),
+        None => matches(&chained.detection) && !chained.fields.iter().all(|(_, field)| has(field)),
+    })
 }
 
 /// The aggregate of a detection, and those of the detections whose alerts it counts.
 fn aggregates(detection: &Detection) -> Vec<&Aggregate> {
-    detection.aggregate.iter().chain(detection.chained().flat_map(|(_, inner)| aggregates(inner))).collect()
+    detection.aggregate.iter().chain(detection.chained().flat_map(|(_, inner)| aggregates(&inner.detection))).collect()
 }
 
 /// The names of fields that a platform stores as a type and data of the registry.
