@@ -11,7 +11,7 @@ use crate::template::Templates;
 pub enum Outcome {
     /// An artefact; its approximations have been accepted.
     Built(Artefact),
-    /// The spec says that it is not to be built, and why.
+    /// The spec or its log source says that it is not to be built, and why.
     Skipped(String),
     /// The target cannot say it.
     Refused(Vec<Diagnostic>),
@@ -37,8 +37,10 @@ pub fn build(
     acceptance: &Acceptance,
 ) -> (Outcome, Vec<Diagnostic>) {
     let settings = detection.targets.iter().find(|settings| settings.target == target);
-    if let Some(reason) = settings.and_then(|settings| settings.skip.as_ref()) {
-        return (Outcome::Skipped(reason.value.clone()), Vec::new());
+    let by_log_source = || detection.log_source.skipped.iter().find(|(platform, _)| Some(*platform) == target.platform());
+    let by_spec = settings.and_then(|settings| settings.skip.as_ref()).map(|reason| &reason.value);
+    if let Some(reason) = by_spec.or_else(|| by_log_source().map(|(_, reason)| reason)) {
+        return (Outcome::Skipped(reason.clone()), Vec::new());
     }
     let artefact = match compile(detection, target, templates.of(target), options) {
         Ok(artefact) => artefact,

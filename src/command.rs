@@ -6,6 +6,7 @@ mod convert;
 mod eval;
 mod explain;
 mod files;
+mod import;
 mod logsources;
 mod manifest;
 mod new;
@@ -14,6 +15,7 @@ mod repeats;
 mod schema;
 mod table;
 mod test;
+mod watch;
 mod workspace;
 
 use crate::diagnostic::{ALL_CODES, did_you_mean};
@@ -46,7 +48,9 @@ enum Command {
     )]
     Check(CheckArguments),
     /// Write the queries of all targets to out/.
-    #[command(after_help = "Examples:\n  cognate build\n  cognate build --check\n  cognate build --target kql --site sites/example.yml")]
+    #[command(
+        after_help = "Examples:\n  cognate build\n  cognate build --check\n  cognate build --watch\n  cognate build --target kql --site sites/example.yml"
+    )]
     Build(BuildArguments),
     /// Print the queries of specs or Sigma rules for one target.
     #[command(
@@ -71,6 +75,11 @@ enum Command {
         after_help = "Examples:\n  cognate new detections/confluence/my_rule.yml\n  cognate new --logsource jira/cloud_audit > rule.yml"
     )]
     New(NewArguments),
+    /// Make a project of folders with Sigma rules.
+    #[command(
+        after_help = "Examples:\n  cognate import rules/ --out project\n  cognate import rules/windows rules/linux --out project --unmapped keep"
+    )]
+    Import(ImportArguments),
     /// List the log sources and where their fields stand, or say what rules need from a SIEM.
     #[command(
         name = "logsources",
@@ -88,7 +97,7 @@ enum Command {
     },
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Common {
     /// Site file with overrides, lists, parameters and exclusions.
     #[arg(long, value_name = "FILE", global = true)]
@@ -141,6 +150,9 @@ struct BuildArguments {
     /// Write nothing; print what would change and fail if anything would.
     #[arg(long)]
     check: bool,
+    /// Build again after each change of a file that a build reads, until Ctrl-C.
+    #[arg(long, conflicts_with = "check")]
+    watch: bool,
     /// Leave out header comments.
     #[arg(long)]
     no_comments: bool,
@@ -224,6 +236,18 @@ struct NewArguments {
 }
 
 #[derive(Args)]
+struct ImportArguments {
+    /// Folders with Sigma rules; single files, too.
+    #[arg(required = true)]
+    folders: Vec<PathBuf>,
+    /// The project's folder, which must be new.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
 struct LogSourcesArguments {
     /// Specs, rules or folders: what they need.
     #[arg(long = "for", value_name = "PATH", num_args = 1..)]
@@ -293,12 +317,14 @@ fn duration(text: &str) -> Result<i64, String> {
 pub fn run(command_line: CommandLine) -> ExitCode {
     let outcome = match command_line.command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Build(arguments) if arguments.watch => watch::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::LogSources(arguments) => logsources::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {

@@ -13,11 +13,13 @@ use crate::source::{Source, Span};
 use crate::spec::{self, Spec};
 use crate::yaml::{self, Node, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// The longest name of a document, in bytes.
 const LONGEST_NAME: usize = 100;
+
+/// The keys of documents that refer to others.
+const REFERRING: [&str; 2] = ["correlation", "filter"];
 
 /// What became of one document of a file.
 #[derive(Debug, Clone)]
@@ -30,12 +32,14 @@ pub struct Document {
     pub diagnostics: Diagnostics,
     /// Whether it is a filter, or only says what a correlation counts: nothing is built from it, and it raises no alerts.
     pub is_base: bool,
+    /// Its place in the file.
+    pub region: Span,
 }
 
 impl Document {
     /// A file that cannot be read.
     pub fn unreadable(diagnostics: Diagnostics) -> Document {
-        Document { name: String::new(), detection: None, diagnostics, is_base: false }
+        Document { name: String::new(), detection: None, diagnostics, is_base: false, region: Span::default() }
     }
 
     /// Whether it has errors that leave nothing of it.
@@ -57,19 +61,13 @@ impl Document {
     }
 }
 
-/// A file with its documents as they are written. It is read when somebody asks for them, and only once.
-#[derive(Debug)]
-pub struct File {
-    source: Source,
-    documents: OnceCell<Vec<Written>>,
-}
-
 /// A document as it is written.
 #[derive(Debug)]
 struct Written {
     name: String,
     kind: Kind,
     diagnostics: Diagnostics,
+    region: Span,
 }
 
 #[derive(Debug)]
@@ -82,46 +80,35 @@ enum Kind {
     Other,
 }
 
-impl File {
-    /// A file that nobody has read yet.
-    pub fn new(source: Source) -> File {
-        File { source, documents: OnceCell::new() }
-    }
-
-    /// Its text.
-    pub fn source(&self) -> &Source {
-        &self.source
-    }
-
-    fn documents(&self) -> &[Written] {
-        self.documents.get_or_init(|| written(&self.source))
-    }
-
+impl Written {
     /// What others may refer to.
-    fn rules(&self) -> impl Iterator<Item = (&Rule, &Diagnostics)> {
-        self.documents().iter().filter_map(|document| match &document.kind {
-            Kind::Rule(rule) | Kind::LeftOut(rule) => Some((rule, &document.diagnostics)),
+    fn rule(&self) -> Option<&Rule> {
+        match &self.kind {
+            Kind::Rule(rule) | Kind::LeftOut(rule) => Some(rule),
             Kind::Other => None,
-        })
+        }
     }
+}
 
-    /// Gives its documents their meaning. A file whose YAML cannot be read is one document without a name.
-    pub fn understand(&self, surroundings: &dyn Surroundings) -> Vec<Document> {
-        let index = Rules::new(self.rules().map(|(rule, _)| rule.clone()));
-        let understood = |document: &Written| {
-            let (name, diagnostics) = (document.name.clone(), document.diagnostics.clone());
-            match &document.kind {
-                Kind::LeftOut(_) => None,
-                Kind::Other if diagnostics.is_empty() => None,
-                Kind::Other => Some(Document { name, detection: None, is_base: !diagnostics.has_errors(), diagnostics }),
-                Kind::Rule(rule) => match &rule.spec {
-                    Some(spec) if spec.filter.is_some() => filter(&self.source, name, spec, &index, diagnostics, surroundings),
-                    Some(_) | None => Some(self::document(&self.source, name, rule, &index, diagnostics, surroundings)),
-                },
-            }
+/// Reads a file and gives its documents, one or several, their meaning. A file whose YAML cannot be read is one document without
+/// a name.
+pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> Vec<Document> {
+    let documents = written(source);
+    let index = Rules::new(documents.iter().filter_map(Written::rule).cloned());
+    let understood = |document: Written| {
+        let Written { name, kind, diagnostics, region } = document;
+        let found = match kind {
+            Kind::LeftOut(_) => None,
+            Kind::Other if diagnostics.is_empty() => None,
+            Kind::Other => Some(Document { name, detection: None, is_base: !diagnostics.has_errors(), diagnostics, region }),
+            Kind::Rule(rule) => match &rule.spec {
+                Some(spec) if spec.filter.is_some() => filter(source, name, spec, &index, diagnostics, surroundings),
+                Some(_) | None => Some(self::document(source, name, &rule, &index, diagnostics, surroundings)),
+            },
         };
-        self.documents().iter().filter_map(understood).collect()
-    }
+        found.map(|document| Document { region, ..document })
+    };
+    documents.into_iter().filter_map(understood).collect()
 }
 
 /// Reads the documents of a file.
@@ -135,7 +122,7 @@ fn written(source: &Source) -> Vec<Written> {
     }
     if diagnostics.has_errors() {
         problems.into_iter().for_each(|more| diagnostics.extend(more));
-        return vec![Written { name: String::new(), kind: Kind::Other, diagnostics }];
+        return vec![Written { name: String::new(), kind: Kind::Other, diagnostics, region: Span::default() }];
     }
     let wrong: Vec<Span> =
         own.iter().chain(&others).zip(&problems).filter(|(_, own)| own.has_errors()).map(|(part, _)| part.region).collect();
@@ -155,18 +142,13 @@ fn written(source: &Source) -> Vec<Written> {
             true if diagnostics.has_errors() => Kind::Rule(rule(source, part, None)),
             true => Kind::Rule(rule(source, part, spec::read(source, &part.node, &mut diagnostics))),
         };
-        Written { name, kind, diagnostics }
+        Written { name, kind, diagnostics, region: part.region }
     };
     documents.map(read).collect()
 }
 
 fn rule(source: &Source, part: &Part<'_>, spec: Option<Spec>) -> Rule {
     Rule { path: source.path.clone(), names: references(part), counted: counted(part), spec: spec.map(Arc::new) }
-}
-
-/// Reads a file and gives its documents, one or several, their meaning.
-pub fn understand(source: &Source, surroundings: &dyn Surroundings) -> Vec<Document> {
-    File::new(source.clone()).understand(surroundings)
 }
 
 /// A filter has no detection: it is a document only if it is wrong.
@@ -179,16 +161,47 @@ fn filter(
     surroundings: &dyn Surroundings,
 ) -> Option<Document> {
     check_filter(source, spec, rules, surroundings, &mut diagnostics);
-    (!diagnostics.is_empty()).then_some(Document { name, detection: None, diagnostics, is_base: true })
+    (!diagnostics.is_empty()).then_some(Document { name, detection: None, diagnostics, is_base: true, region: Span::default() })
 }
 
-/// The rules of many files, so that correlations can name them. What is wrong in them is reported where they are understood.
-pub fn rules<'f>(files: impl IntoIterator<Item = &'f File>) -> Rules {
-    let readable = |(rule, diagnostics): (&Rule, &Diagnostics)| match diagnostics.has_errors() {
-        true => Rule { spec: None, ..rule.clone() },
-        false => rule.clone(),
+/// The rules of a file, so that correlations of other files can name them. What is wrong in them is reported where they are
+/// understood.
+pub fn rules(source: &Source) -> Vec<Rule> {
+    let documents = written(source);
+    let readable = |document: &Written| {
+        let spec = |rule: &Rule| rule.spec.clone().filter(|_| !document.diagnostics.has_errors());
+        document.rule().map(|rule| Rule { spec: spec(rule), ..rule.clone() })
     };
-    Rules::new(files.into_iter().flat_map(File::rules).map(readable))
+    documents.iter().filter_map(readable).collect()
+}
+
+/// Whether a correlation or a filter may be in a file, at first sight: a line as far left as the first one of its document
+/// begins with such a key, or the document is none of lines with keys.
+pub fn may_refer(text: &str) -> bool {
+    let mut left = None;
+    text.lines().any(|line| {
+        let content = line.trim_start();
+        if line.starts_with("---") || line.starts_with('%') {
+            left = None;
+            return line.contains(REFERRING[0]) || line.contains(REFERRING[1]);
+        }
+        if content.is_empty() || content.starts_with('#') {
+            return false;
+        }
+        let indent = line.len() - content.len();
+        if *left.get_or_insert(indent) != indent {
+            return false;
+        }
+        // `- ` is an element of the list that a key before holds
+        let is_plain = content.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-');
+        !is_plain || REFERRING.iter().any(|key| content.starts_with(key))
+    })
+}
+
+/// The names of the rules of a file, and what its correlations and filters say.
+pub fn outline(source: &Source) -> Vec<Rule> {
+    let is_said = |spec: &Arc<Spec>| spec.correlation.is_some() || spec.filter.is_some();
+    rules(source).into_iter().map(|rule| Rule { spec: rule.spec.filter(is_said), ..rule }).collect()
 }
 
 /// By what a correlation can name a document.
@@ -239,7 +252,7 @@ fn document(
     }
     diagnostics.extend(attack);
     let is_base = [Some(rules), surroundings.rules()].into_iter().flatten().any(|rules| rules.is_base(&rule.names));
-    Document { name, detection, diagnostics, is_base }
+    Document { name, detection, diagnostics, is_base, region: Span::default() }
 }
 
 /// The names of documents: made unlike each other by `_2`, `_3` in order.
@@ -305,4 +318,35 @@ pub fn list_values(text: &str) -> Vec<Value> {
             Value::Text(inner.to_owned())
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_refer;
+
+    #[test]
+    fn no_correlation_and_no_filter_is_overlooked() {
+        let written = [
+            "correlation: { type: event_count }\n",
+            "title: a\nfilter:\n  rules: [b]\n",
+            "# c\n\n  title: a\n  correlation: {}\n",
+            "title: a\n---\ntitle: b\ncorrelation: {}\n",
+            "title: a\n--- { correlation: {} }\n",
+            "{ title: a, correlation: {} }\n",
+            "title: a\n'filter': {}\n",
+            "title: a\n\"correlation\": {}\n",
+            "title: a\n? filter\n: {}\n",
+            "tags:\n- attack.t1059\ncorrelation: {}\n",
+            "\u{feff}correlation: {}\r\n",
+            "%YAML 1.2\n---\nfilter: {}\n",
+            "&a filter: {}\n",
+        ];
+        written.into_iter().for_each(|text| assert!(may_refer(text), "{text}"));
+    }
+
+    #[test]
+    fn words_elsewhere_do_not_matter() {
+        let text = "title: a correlation\ntags:\n- filter\ndetection:\n  filter: { a: b }\n  correlation: { c: d }\n  condition: not filter\n# filter\n";
+        assert!(!may_refer(text));
+    }
 }

@@ -23,6 +23,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod expression;
 pub mod frontend;
+pub mod import;
 pub mod letter_case;
 pub mod logsource;
 pub mod lower;

@@ -77,6 +77,8 @@ pub struct LogSource {
     pub assumptions: Vec<(Platform, String)>,
     /// What must be true first, for each platform.
     pub prerequisites: Vec<(Platform, String)>,
+    /// The platforms for which nothing is built, and why.
+    pub skipped: Vec<(Platform, String)>,
     /// An event in the product's own shape.
     pub sample: Option<serde_json::Value>,
     /// Other places of the same events, of which a site chooses one.
@@ -178,7 +180,7 @@ pub enum FieldType {
     Ip,
     /// A moment.
     Timestamp,
-    /// Not known (open log sources): text or number.
+    /// Not known: text or number.
     Any,
 }
 

@@ -7,7 +7,7 @@ mod correlation;
 mod encode;
 mod events;
 mod filter;
-mod item;
+pub(crate) mod item;
 pub mod pattern;
 
 use crate::condition::{Written, name_matches};

@@ -7,7 +7,7 @@ mod sarif;
 mod text;
 
 pub use sarif::sarif;
-pub use text::text;
+pub use text::{Texts, text};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Source, Span};

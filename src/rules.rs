@@ -15,7 +15,7 @@ pub struct Rule {
     pub names: Vec<String>,
     /// The rules that it counts as a correlation, unless they have queries of their own; also if it is wrong.
     pub counted: Vec<String>,
-    /// What it says, if it can be read.
+    /// What it says, if it can be read. Of a rule in another file only if some correlation or filter refers to it.
     pub spec: Option<Arc<Spec>>,
 }
 
@@ -26,6 +26,8 @@ pub struct Rules {
     places: FxHashMap<String, Vec<usize>>,
     /// What correlations refer to that do not generate the queries of their rules.
     counted: FxHashSet<String>,
+    /// Which of the rules are filters.
+    filters: Vec<usize>,
 }
 
 /// What a reference means.
@@ -47,6 +49,9 @@ impl Rules {
             names.dedup();
             names.into_iter().for_each(|name| all.places.entry(name).or_default().push(all.rules.len()));
             all.counted.extend(rule.counted.iter().map(|reference| key(reference)));
+            if rule.spec.as_ref().is_some_and(|spec| spec.filter.is_some()) {
+                all.filters.push(all.rules.len());
+            }
             all.rules.push(rule);
         }
         all
@@ -67,7 +72,7 @@ impl Rules {
     pub fn filters(&self, rule: &Spec) -> impl Iterator<Item = &Rule> {
         let names: Vec<String> = rule.metadata.id.iter().chain(&rule.metadata.name).map(|name| key(name)).collect();
         let log_source = rule.log_source.value.id.clone();
-        self.rules.iter().filter(move |filter| {
+        self.filters.iter().map(|place| &self.rules[*place]).filter(move |filter| {
             let Some((block, spec)) = filter.spec.as_ref().and_then(|spec| Some((spec.filter.as_ref()?, spec))) else { return false };
             let named = |rules: &Vec<Spanned<String>>| rules.iter().any(|rule| names.contains(&key(&rule.value)));
             block.rules.as_ref().is_none_or(named) && covers(&spec.log_source.value.id, &log_source)
@@ -82,6 +87,27 @@ impl Rules {
     /// All ids and names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().flat_map(|rule| &rule.names).map(String::as_str)
+    }
+}
+
+/// What correlations and filters refer to.
+#[derive(Debug, Default)]
+pub struct References(FxHashSet<String>);
+
+impl References {
+    /// Those of some rules.
+    pub fn of<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> References {
+        let specs = rules.into_iter().filter_map(|rule| rule.spec.as_deref());
+        let of_spec = |spec: &'r Spec| {
+            let correlated = spec.correlation.iter().flat_map(|block| &block.rules);
+            correlated.chain(spec.filter.iter().flat_map(|block| block.rules.iter().flatten()))
+        };
+        References(specs.flat_map(of_spec).map(|reference| key(&reference.value)).collect())
+    }
+
+    /// Whether one of them may be a rule.
+    pub fn name(&self, rule: &Rule) -> bool {
+        rule.names.iter().any(|name| self.0.contains(&key(name)))
     }
 }
 

@@ -46,6 +46,27 @@ pub struct Settings {
     pub exclusions: Vec<SiteExclusion>,
 }
 
+/// What a site file can name of a detection.
+#[derive(Debug, Clone)]
+pub struct Known {
+    id: Option<Box<str>>,
+    title: Box<str>,
+    parameters: Vec<Box<str>>,
+    lists: Vec<Box<str>>,
+}
+
+impl Known {
+    /// Of a detection.
+    pub fn of(detection: &Detection) -> Known {
+        Known {
+            id: detection.metadata.id.as_deref().map(Box::from),
+            title: detection.metadata.title.value.as_str().into(),
+            parameters: detection.parameters.iter().map(|(name, _)| name.as_str().into()).collect(),
+            lists: detection.lists.iter().map(|(name, _)| name.as_str().into()).collect(),
+        }
+    }
+}
+
 /// How a list changes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ListChange {
@@ -148,23 +169,21 @@ impl Site {
 
     /// Reports specs, parameters and lists that none of the given detections has. `all` says whether these are all
     /// detections of the project: a spec that is not among some of them may well exist.
-    pub fn check(&self, detections: &[&Detection], all: bool) -> Diagnostics {
+    pub fn check(&self, detections: &[Known], all: bool) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         for (name, settings) in &self.specs {
-            let named: Vec<&Detection> = detections.iter().copied().filter(|detection| names(&name.value, &detection.metadata)).collect();
-            if !named.is_empty() {
+            let named = || detections.iter().filter(|known| is_name(&name.value, known.id.as_deref(), &known.title));
+            if named().next().is_some() {
                 check_names(settings, &named, &mut diagnostics);
             } else if all {
-                let known = detections
-                    .iter()
-                    .flat_map(|detection| detection.metadata.id.as_deref().into_iter().chain([detection.metadata.title.value.as_str()]));
+                let known = detections.iter().flat_map(|known| known.id.as_deref().into_iter().chain([&*known.title]));
                 let help = did_you_mean(&name.value, known).unwrap_or_else(|| "write the id or the title of a spec".to_owned());
                 let message = format!("there is no spec `{}`", name.value);
                 diagnostics.push(Diagnostic::error(E0702, name.span, message).help(help));
             }
         }
         if all {
-            check_names(&self.all, detections, &mut diagnostics);
+            check_names(&self.all, &|| detections.iter(), &mut diagnostics);
         }
         diagnostics
     }
@@ -178,12 +197,16 @@ impl Site {
 
 /// Whether a name is a spec's id or title.
 fn names(name: &str, spec: &Metadata) -> bool {
-    spec.id.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(name)) || spec.title.value == name
+    is_name(name, spec.id.as_deref(), &spec.title.value)
 }
 
-fn check_names(settings: &Settings, detections: &[&Detection], diagnostics: &mut Diagnostics) {
-    let parameters = || detections.iter().flat_map(|detection| detection.parameters.iter().map(|(name, _)| name.as_str()));
-    let lists = || detections.iter().flat_map(|detection| detection.lists.iter().map(|(name, _)| name.as_str()));
+fn is_name(name: &str, id: Option<&str>, title: &str) -> bool {
+    id.is_some_and(|id| id.eq_ignore_ascii_case(name)) || title == name
+}
+
+fn check_names<'k, K: Iterator<Item = &'k Known>>(settings: &Settings, known: &dyn Fn() -> K, diagnostics: &mut Diagnostics) {
+    let parameters = || known().flat_map(|known| known.parameters.iter().map(|name| &**name));
+    let lists = || known().flat_map(|known| known.lists.iter().map(|name| &**name));
     for (name, _) in settings.parameters.iter().filter(|(name, _)| !parameters().any(|known| known == name.value)) {
         let message = format!("no spec has a parameter `{}`", name.value);
         diagnostics.push(Diagnostic::error(E0702, name.span, message).maybe_help(did_you_mean(&name.value, parameters())));

@@ -9,7 +9,7 @@ use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
 use cognate::mutate;
 use cognate::report;
-use cognate::site::Site;
+use cognate::site::{Known, Site};
 use cognate::source::Source;
 use cognate::spec::{Body, Spec};
 use cognate::target::{Options, Target, compile};
@@ -205,7 +205,8 @@ fn the_example_of_a_site_file_fits() {
         assert!(errors.is_empty(), "\n{}", shown(&source, errors));
         detections.extend(detection);
     }
-    let problems = site.check(&detections.iter().collect::<Vec<_>>(), true).sorted();
+    let known: Vec<Known> = detections.iter().map(Known::of).collect();
+    let problems = site.check(&known, true).sorted();
     assert!(problems.is_empty(), "\n{}", shown(&site.source, problems));
     assert!(detections.iter().any(|detection| !detection.exclusions.is_empty()), "no exclusion of the example is used");
 }

@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostics, Severity};
 use crate::frontend::check_tests;
 use crate::mutate::run::misnamed;
 use crate::report;
+use crate::site::Known;
 use crate::source::Source;
 use crate::target::{Options, Target};
 use crate::template::Templates;
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
         count += documents.iter().filter(|document| document.detection.is_some() || document.is_lost()).count();
         for document in documents {
             if workspace.has_site() {
-                detections.extend(document.detection.clone());
+                detections.extend(document.detection.as_ref().map(Known::of));
             }
             let is_base = document.is_base;
             let (detection, diagnostics) = document.strict();
@@ -42,11 +43,13 @@ pub(super) fn run(arguments: &CheckArguments) -> Outcome {
                 spec(&workspace, templates.as_ref(), &source, &detection, &mut problems);
             }
         }
-        items.push((source, problems.sorted()));
+        if !problems.is_empty() {
+            items.push((source, problems.sorted()));
+        }
     }
     // a spec that is not understood may have any title
     let all = workspace.is_everything(&arguments.paths) && detections.len() == count;
-    items.extend(workspace.check_site(&detections.iter().collect::<Vec<_>>(), all));
+    items.extend(workspace.check_site(&detections, all));
     items.retain(|(_, problems)| !problems.is_empty());
     print(arguments, &workspace, &items, count)?;
     let worst = items.iter().flat_map(|(_, problems)| problems).map(|problem| problem.severity).min();

@@ -83,7 +83,7 @@ fn convert(detection: &Detection, target: Target, templates: &Templates, options
         }
         build::Outcome::Refused(refusals) => (None, refusals),
         build::Outcome::Skipped(reason) => {
-            let message = format!("the spec skips {}: {reason}", target.title());
+            let message = format!("{} is skipped: {reason}", target.title());
             (None, vec![Diagnostic::note(E0401, Span::default(), message).help("nothing is printed for it")])
         }
     };

@@ -56,6 +56,30 @@ pub fn specs(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// All other files under the folders, sorted. Links and hidden files are nobody's.
+pub fn others(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for folder in paths.iter().filter(|path| path.is_dir()) {
+        for entry in walkdir::WalkDir::new(folder).into_iter().filter_entry(is_visible) {
+            let entry = entry.with_context(|| format!("cannot read the folder `{}`", shown(folder)))?;
+            if entry.file_type().is_file() && !is_spec_name(entry.path()) {
+                found.push(entry.into_path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_visible(entry: &walkdir::DirEntry) -> bool {
+    entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
+}
+
+/// Whether a file is called as a spec is.
+pub fn is_spec_name(path: &Path) -> bool {
+    matches!(path.extension().and_then(OsStr::to_str), Some("yml" | "yaml"))
+}
+
 /// The specs in a folder as far as it can be read; nothing is said about it.
 pub fn specs_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -65,8 +89,7 @@ pub fn specs_below(folder: &Path) -> Vec<PathBuf> {
 
 /// The specs in a folder. Links are not followed, so that a project reads nothing from outside of it and ends.
 fn below(folder: &Path, found: &mut Vec<PathBuf>, link: &mut dyn FnMut(&Path)) -> anyhow::Result<()> {
-    let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
-    for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(visible) {
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(is_visible) {
         let entry = entry.map_err(|error| {
             let place = shown(error.path().unwrap_or(folder));
             match error.io_error() {
@@ -74,7 +97,7 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>, link: &mut dyn FnMut(&Path)) -
                 None => anyhow::anyhow!("cannot read the folder `{place}`"),
             }
         })?;
-        let is_spec = matches!(entry.path().extension().and_then(OsStr::to_str), Some("yml" | "yaml"));
+        let is_spec = is_spec_name(entry.path());
         if entry.path_is_symlink() && entry.depth() > 0 {
             if is_spec || entry.path().is_dir() {
                 link(entry.path());
@@ -126,11 +149,24 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Writes a whole file or nothing: into a temporary neighbour first, which then takes its place.
 pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    replace(path, |temporary| Ok(fs::write(temporary, text)?))
+}
+
+/// The same for a file that may be large, from what writes it.
+pub fn write_with(path: &Path, write: &dyn Fn(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    replace(path, |temporary| {
+        let mut file = io::BufWriter::with_capacity(1 << 16, File::create(temporary)?);
+        write(&mut file)?;
+        Ok(file.flush()?)
+    })
+}
+
+fn replace(path: &Path, write: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", shown(folder)))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
+    let written = write(&temporary).and_then(|()| Ok(fs::rename(&temporary, path)?));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -164,6 +200,15 @@ pub fn is_really_inside(path: &Path, root: &Path) -> bool {
         (Some(folder), Ok(root)) => folder.starts_with(root),
         (_, Err(_)) => true,
         (None, Ok(_)) => false,
+    }
+}
+
+/// Prints to standard output what is written piece by piece.
+pub fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn run(arguments: &NewArguments) -> Outcome {
     if let Some(path) = given.iter().find(|path| path.exists()) {
         bail!("`{}` exists already: choose another name", files::shown(path));
     }
-    if let Some(path) = given.iter().find(|path| !is_spec_name(path)) {
+    if let Some(path) = given.iter().find(|path| !files::is_spec_name(path)) {
         bail!("`{}` would not be found as a spec: give it the ending .yml", files::shown(path));
     }
     let workspace = Workspace::open(&arguments.common, &given)?;
@@ -40,10 +40,6 @@ pub(super) fn run(arguments: &NewArguments) -> Outcome {
     files::write(path, &text)?;
     files::print(&format!("wrote {}; next: cognate check {0}\n", files::shown(path)))?;
     Ok(true)
-}
-
-fn is_spec_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
 }
 
 /// Where editors find the schema, if the project has a copy of it.

@@ -2,12 +2,13 @@
 
 use crate::target::{Fidelity, Target};
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::io::{self, Write};
+use std::rc::Rc;
 
 /// One spec.
 pub struct Row {
     /// Its name.
-    pub spec: String,
+    pub spec: Rc<str>,
     /// What became of it on each target.
     pub cells: Vec<(Target, Cell)>,
 }
@@ -19,7 +20,7 @@ pub enum Cell {
     /// Deviates, and nobody has accepted it.
     NotAccepted(Mark),
     /// Skipped, with the spec's reason.
-    Skipped(String),
+    Skipped(Rc<str>),
     /// The target cannot say it.
     Refused,
     /// The spec has errors.
@@ -63,38 +64,35 @@ impl Cell {
     }
 }
 
-/// The whole table with a line of totals.
-pub fn text(rows: &[Row], targets: &[Target]) -> String {
-    let mut text = String::new();
+/// Writes the whole table with a line of totals.
+pub fn write(rows: &[Row], targets: &[Target], out: &mut dyn Write) -> io::Result<()> {
     let width = rows.iter().map(|row| row.spec.chars().count()).max().unwrap_or(0).max(4);
     let widths: Vec<usize> = targets
         .iter()
         .map(|target| rows.iter().filter_map(|row| cell(row, *target)).map(|cell| cell.text().len()).max().unwrap_or(0).max(6))
         .collect();
     let header: String = targets.iter().zip(&widths).map(|(target, width)| format!("  {:width$}", target.name())).collect();
-    let _ = writeln!(text, "{:width$}{}", "spec", header.trim_end());
+    writeln!(out, "{:width$}{}", "spec", header.trim_end())?;
     for row in rows {
         let cells: String = targets
             .iter()
             .zip(&widths)
             .map(|(target, width)| format!("  {:width$}", cell(row, *target).map(Cell::text).unwrap_or_default()))
             .collect();
-        let _ = writeln!(text, "{}", format!("{:width$}{cells}", row.spec).trim_end());
+        writeln!(out, "{}", format!("{:width$}{cells}", row.spec).trim_end())?;
     }
-    let mut reasons: Vec<String> = Vec::new();
     for row in rows {
         for (target, cell) in &row.cells {
             if let Cell::Skipped(reason) = cell {
-                reasons.push(format!("skipped: {} for {}: {reason}", row.spec, target.name()));
+                writeln!(out, "skipped: {} for {}: {reason}", row.spec, target.name())?;
             }
         }
     }
-    let _ = write!(text, "{}", reasons.iter().map(|reason| format!("{reason}\n")).collect::<String>());
-    let _ = writeln!(text, "{}", totals(rows));
+    writeln!(out, "{}", totals(rows))?;
     if rows.iter().flat_map(|row| &row.cells).any(|(_, cell)| matches!(cell, Cell::Built(mark) if mark.assumes)) {
-        text.push_str("* under assumptions about platform or data, listed in each artefact and in the manifest\n");
+        writeln!(out, "* under assumptions about platform or data, listed in each artefact and in the manifest")?;
     }
-    text
+    Ok(())
 }
 
 fn cell(row: &Row, target: Target) -> Option<&Cell> {

@@ -4,20 +4,23 @@
 use super::{Common, Outcome, Problems, Unmapped, files};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, did_you_mean};
-use crate::frontend::{Document, File, list_values, rules};
+use crate::frontend::{Document, list_values, may_refer, outline, rules, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
-use crate::rules::Rules;
-use crate::site::Site;
+use crate::rules::{References, Rule, Rules};
+use crate::site::{Known, Site};
 use crate::source::{Source, Span};
 use crate::template::Templates;
-use crate::yaml::Value;
+use crate::yaml::{MAX_BYTES, Value};
 use anyhow::{Context, anyhow, bail};
 use include_dir::{Dir, include_dir};
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
+use uuid::Uuid;
 
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -34,13 +37,15 @@ pub struct Workspace {
     keep_unmapped: bool,
     site: Option<Site>,
     lists: RefCell<BTreeMap<String, Result<Vec<Value>, String>>>,
+    /// The files of events that specs name.
+    event_files: RefCell<BTreeSet<String>>,
     /// The files that this run is about, for correlations between files.
     run: RefCell<Vec<PathBuf>>,
-    /// The files of the run and of the project as they were read, by the paths under which they are shown.
-    files: OnceCell<BTreeMap<String, (File, Option<Diagnostic>)>>,
     rules: OnceCell<Rules>,
     /// Id → the file and the title of the spec that had it first.
-    ids: RefCell<BTreeMap<String, (String, Span)>>,
+    ids: RefCell<FxHashMap<Uuid, (Rc<str>, Span)>>,
+    /// The file of the last id: the documents of a file share its name.
+    last: RefCell<Rc<str>>,
     unreadable: Cell<usize>,
 }
 
@@ -86,10 +91,24 @@ pub fn lenient(documents: Vec<Document>) -> (Vec<Detection>, Vec<Diagnostic>) {
 impl Workspace {
     /// Finds the project, around the first given path or else the current folder, and reads what belongs to it.
     pub fn open(common: &Common, given: &[PathBuf]) -> anyhow::Result<Workspace> {
-        let current = std::env::current_dir().context("cannot find the current folder")?;
-        let first = given.iter().find(|path| !files::is_standard_input(path)).map(|path| files::absolute(path, &current));
-        let root = first.as_deref().and_then(find_root).or_else(|| find_root(&current));
-        let folder = first.and_then(|path| if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) });
+        let current = current()?;
+        let root = first(given, &current).as_deref().and_then(find_root).or_else(|| find_root(&current));
+        Workspace::with_root(common, root, given)
+    }
+
+    /// Without a project, even if there is one around the paths.
+    pub fn open_outside(common: &Common, given: &[PathBuf]) -> anyhow::Result<Workspace> {
+        Workspace::with_root(common, None, given)
+    }
+
+    /// A project's folder.
+    pub fn open_at(common: &Common, root: &Path) -> anyhow::Result<Workspace> {
+        Workspace::with_root(common, Some(files::absolute(root, &current()?)), &[])
+    }
+
+    fn with_root(common: &Common, root: Option<PathBuf>, given: &[PathBuf]) -> anyhow::Result<Workspace> {
+        let current = current()?;
+        let folder = first(given, &current).and_then(|path| if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) });
         let mut workspace = Workspace {
             lists_folder: root.clone().or(folder).unwrap_or_else(|| current.clone()),
             root,
@@ -99,10 +118,11 @@ impl Workspace {
             keep_unmapped: common.unmapped == Unmapped::Keep,
             site: None,
             lists: RefCell::default(),
+            event_files: RefCell::default(),
             run: RefCell::default(),
-            files: OnceCell::default(),
             rules: OnceCell::default(),
             ids: RefCell::default(),
+            last: RefCell::new("".into()),
             unreadable: Cell::default(),
         };
         workspace.read_log_sources()?;
@@ -148,14 +168,10 @@ impl Workspace {
     /// Reads a file; one that cannot be read is remembered for the end.
     fn read(&self, path: &Path) -> (Source, Option<Diagnostic>) {
         let (source, problem) = files::read(path, &self.shown(path));
-        problem.iter().for_each(|problem| self.remember(problem));
-        (source, problem)
-    }
-
-    fn remember(&self, problem: &Diagnostic) {
-        if problem.code == E0008 {
+        if problem.as_ref().is_some_and(|problem| problem.code == E0008) {
             self.unreadable.set(self.unreadable.get() + 1);
         }
+        (source, problem)
     }
 
     /// The result of a command: files that could not be read are no matter of content.
@@ -227,27 +243,35 @@ impl Workspace {
         Ok(found)
     }
 
-    /// The files of this run and of the project, each read once.
-    fn files(&self) -> &BTreeMap<String, (File, Option<Diagnostic>)> {
-        self.files.get_or_init(|| {
-            let project = self.detections().map(|folder| files::specs_below(&folder)).unwrap_or_default();
-            let run = self.run.borrow();
-            let paths = run.iter().filter(|path| !files::is_standard_input(path)).chain(&project);
-            let paths: BTreeMap<String, &PathBuf> = paths.map(|path| (self.shown(path), path)).collect();
-            let read = |(shown, path): (String, &PathBuf)| {
-                let (source, problem) = files::read(path, &shown);
-                (shown, (File::new(source), problem))
-            };
-            paths.into_iter().map(read).collect()
-        })
-    }
-
-    /// The rules of all files, if there is a correlation or a filter among them.
+    /// The rules of this run and of the project, if there is a correlation or a filter among them: their names, and what those say
+    /// that are correlations, filters, or named by one.
     fn read_rules(&self) -> Rules {
-        let files = || self.files().values().filter(|(_, problem)| problem.is_none()).map(|(file, _)| file);
-        let concerns = |text: &str| text.contains("correlation") || text.lines().any(|line| line.starts_with("filter:"));
-        let some = files().nth(1).is_some() && files().any(|file| concerns(&file.source().text));
-        if some { rules(files()) } else { Rules::default() }
+        let project = self.detections().map(|folder| files::specs_below(&folder)).unwrap_or_default();
+        let run = self.run.borrow();
+        let paths = run.iter().filter(|path| !files::is_standard_input(path)).chain(&project);
+        let paths: BTreeMap<String, &PathBuf> = paths.map(|path| (self.shown(path), path)).collect();
+        if paths.len() < 2 {
+            return Rules::default();
+        }
+        // a project may be large: one text is held at a time
+        let source = |(shown, path): (&String, &&PathBuf)| {
+            Some(Source::new(shown, std::fs::read_to_string(path).ok()?)).filter(|source| source.text.len() <= MAX_BYTES)
+        };
+        if !paths.iter().filter_map(source).any(|source| may_refer(&source.text)) {
+            return Rules::default();
+        }
+        let mut files: Vec<Vec<Rule>> = paths.iter().map(|path| source(path).as_ref().map(outline).unwrap_or_default()).collect();
+        let concerned = |rule: &Rule| rule.spec.is_some();
+        if !files.iter().flatten().any(concerned) {
+            return Rules::default();
+        }
+        let references = References::of(files.iter().flatten());
+        for (path, found) in paths.iter().zip(&mut files) {
+            if found.iter().any(|rule| !concerned(rule) && references.name(rule)) {
+                *found = source(path).as_ref().map(rules).unwrap_or_default();
+            }
+        }
+        Rules::new(files.into_iter().flatten())
     }
 
     /// The project's folder of specs.
@@ -268,30 +292,48 @@ impl Workspace {
 
     /// A spec's name in `out/`: its path below the project's detections, else below the given folder, without extension.
     pub fn name_of(&self, path: &Path, given: &[PathBuf]) -> String {
+        let folders: Vec<PathBuf> = self.detections().into_iter().chain(given.iter().cloned()).collect();
+        files::shown(&Path::new(&self.below(path, &folders)).with_extension(""))
+    }
+
+    /// A file's path below the first of the folders that it lies in, else its name.
+    pub fn below(&self, path: &Path, folders: &[PathBuf]) -> String {
         let whole = files::absolute(path, &self.current);
         let below = |folder: &PathBuf| {
             let rest = whole.strip_prefix(files::absolute(folder, &self.current)).ok();
             rest.filter(|rest| !rest.as_os_str().is_empty())
         };
-        let relative = self.detections().as_ref().and_then(below);
-        let relative = relative.or_else(|| given.iter().find_map(below));
-        let relative = relative.or_else(|| whole.file_name().map(Path::new)).unwrap_or(path);
-        files::shown(&relative.with_extension(""))
+        let relative = folders.iter().find_map(below);
+        files::shown(relative.or_else(|| whole.file_name().map(Path::new)).unwrap_or(path))
     }
 
     /// A problem if another document of this run has the same id.
     pub fn id_problem(&self, detection: &Detection, path: &Path) -> Option<Diagnostic> {
-        let id = detection.metadata.id.clone()?;
-        let place = (self.shown(path), detection.metadata.title.span);
+        let id = detection.metadata.id.as_ref()?;
+        let place = (self.shared(self.shown(path)), detection.metadata.title.span);
         let mut ids = self.ids.borrow_mut();
-        let (first, span) = ids.entry(id.to_lowercase()).or_insert_with(|| place.clone()).clone();
+        let (first, span) = ids.entry(Uuid::try_parse(id).ok()?).or_insert_with(|| place.clone()).clone();
         ((&first, span) != (&place.0, place.1)).then(|| {
-            let (first, label) = if first == place.0 { ("another document of this file", Some(span)) } else { (first.as_str(), None) };
+            let (first, label) = if first == place.0 { ("another document of this file", Some(span)) } else { (&*first, None) };
             let message = format!("the id {id} is also that of {first}");
             let error = Diagnostic::error(E0107, detection.metadata.id_span, message);
             let error = error.help("every rule needs an id of its own; `cognate new` makes one");
             label.into_iter().fold(error, |error, span| error.label(span, "the other one"))
         })
+    }
+
+    /// The files that specs have named so far: lists and events.
+    pub fn files_read(&self) -> Vec<PathBuf> {
+        let (lists, events) = (self.lists.borrow(), self.event_files.borrow());
+        lists.keys().chain(events.iter()).map(|path| self.lists_folder.join(path)).collect()
+    }
+
+    fn shared(&self, path: String) -> Rc<str> {
+        let mut last = self.last.borrow_mut();
+        if **last != *path {
+            *last = path.into();
+        }
+        last.clone()
     }
 
     /// Whether a site file is in use.
@@ -310,7 +352,7 @@ impl Workspace {
     }
 
     /// Names in the site file that none of these detections has; `all` says whether these are all of the project.
-    pub fn check_site(&self, detections: &[&Detection], all: bool) -> Option<(Source, Vec<Diagnostic>)> {
+    pub fn check_site(&self, detections: &[Known], all: bool) -> Option<(Source, Vec<Diagnostic>)> {
         let site = self.site.as_ref()?;
         let problems = site.check(detections, all).sorted();
         (!problems.is_empty()).then(|| (site.source.clone(), problems))
@@ -328,24 +370,13 @@ impl Workspace {
 
     /// Reads a spec file.
     pub fn understand(&self, path: &Path) -> Understood {
-        match self.files().get(&self.shown(path)) {
-            Some((file, problem)) => self.understood(file, problem.clone()),
-            None => {
-                let (source, problem) = files::read(path, &self.shown(path));
-                self.understood(&File::new(source), problem)
-            }
-        }
-    }
-
-    fn understood(&self, file: &File, problem: Option<Diagnostic>) -> Understood {
-        let source = file.source().clone();
+        let (source, problem) = self.read(path);
         if let Some(problem) = problem {
-            self.remember(&problem);
             let mut diagnostics = Diagnostics::new();
             diagnostics.push(problem);
             return Understood { source, documents: vec![Document::unreadable(diagnostics)] };
         }
-        let mut documents = file.understand(self);
+        let mut documents = understand(&source, self);
         documents.iter_mut().for_each(|document| self.check_log_source(document));
         Understood { source, documents }
     }
@@ -394,6 +425,7 @@ impl Surroundings for Workspace {
         if !files::stays_inside(Path::new(path)) {
             return Err("the path leaves the project".to_owned());
         }
+        self.event_files.borrow_mut().insert(path.to_owned());
         let (source, problem) = files::read(&self.lists_folder.join(path), path);
         problem.map_or(Ok(source.text), |problem| Err(problem.message))
     }
@@ -405,6 +437,15 @@ impl Surroundings for Workspace {
     fn site(&self) -> Option<&Site> {
         self.site.as_ref()
     }
+}
+
+fn current() -> anyhow::Result<PathBuf> {
+    std::env::current_dir().context("cannot find the current folder")
+}
+
+/// The first path that is one.
+fn first(given: &[PathBuf], current: &Path) -> Option<PathBuf> {
+    given.iter().find(|path| !files::is_standard_input(path)).map(|path| files::absolute(path, current))
 }
 
 /// The nearest folder, upwards from a path, that holds `detections` or `logsources`.

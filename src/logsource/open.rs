@@ -43,6 +43,7 @@ impl LogSource {
             missing: Vec::new(),
             assumptions: Vec::new(),
             prerequisites,
+            skipped: Vec::new(),
             variants: Vec::new(),
             sample: None,
             id: id.clone(),

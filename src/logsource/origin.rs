@@ -3,29 +3,32 @@
 
 use super::read::optional_text;
 use super::selector::{Selectors, select};
-use super::{AqlOrigin, KqlOrigin, LogSource, Platform, SplOrigin};
+use super::{AqlOrigin, KqlOrigin, Platform, SplOrigin};
 use crate::diagnostic::{Diagnostic, E0104, E0701};
 use crate::reader::Reader;
 use crate::yaml::Node;
 
-/// Where a platform has the events, unless the file says that it does not have them.
+/// Where a platform has the events, unless it does not have them or nothing is built for it.
 pub(super) fn place<'n, 's>(node: &'n Node<'s>, platform: Platform) -> Option<&'n Node<'s>> {
-    node.get(platform.key()).filter(|written| written.get("missing").is_none())
+    node.get(platform.key()).filter(|written| ["missing", "skip"].iter().all(|key| written.get(key).is_none()))
 }
 
-/// `kql: { missing: why }`, or what the log source that the file extends says so and the file does not say otherwise.
-pub(super) fn absences(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Option<&LogSource>) -> Vec<(Platform, String)> {
-    let mut missing = Vec::new();
+/// `kql: { missing: why }`, or `skip`: what is said of a platform goes before what was said.
+pub(super) fn absences(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    key: &'static str,
+    mut before: Vec<(Platform, String)>,
+) -> Vec<(Platform, String)> {
     for platform in [Platform::Aql, Platform::Spl, Platform::Kql] {
-        match node.get(platform.key()) {
-            Some(written) if written.get("missing").is_some() => {
-                missing.extend(reason(reader, written, platform).map(|reason| (platform, reason)));
-            }
-            Some(_) => {}
-            None => missing.extend(base.iter().flat_map(|base| &base.missing).filter(|(other, _)| *other == platform).cloned()),
+        let Some(written) = node.get(platform.key()) else { continue };
+        before.retain(|(other, _)| *other != platform);
+        if let Some(reason) = written.get(key) {
+            reader.map(written, platform.key(), &[key]);
+            before.extend(reader.text(reason, key).map(|reason| (platform, reason.value.trim_end().to_owned())));
         }
     }
-    missing
+    before
 }
 
 /// `type-name` or `type-ids`, and `where`.

@@ -2,7 +2,7 @@
 
 use super::binding::{self, column};
 use super::check::check;
-use super::origin::{aql_place, kql_origin, platform_texts, prerequisites, spl_place};
+use super::origin::{absences, aql_place, kql_origin, place, platform_texts, prerequisites, spl_place};
 use super::read::others;
 use super::{Binding, ColumnType, Field, LogSource, Platform};
 use crate::diagnostic::{Diagnostic, E0702, did_you_mean};
@@ -26,20 +26,21 @@ pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, 
     // what was assumed about a place does not hold of another
     for platform in [Platform::Aql, Platform::Spl, Platform::Kql].into_iter().filter(|platform| node.get(platform.key()).is_some()) {
         log_source.assumptions.retain(|(other, _)| *other != platform);
-        log_source.missing.retain(|(other, _)| *other != platform);
     }
     if let Some(written) = node.get("assumptions") {
         log_source.assumptions.extend(platform_texts(reader, written, "assumptions"));
     }
-    if let Some(aql) = node.get("aql") {
+    log_source.missing = absences(reader, node, "missing", log_source.missing);
+    log_source.skipped = absences(reader, node, "skip", log_source.skipped);
+    if let Some(aql) = place(node, Platform::Aql) {
         reader.map(aql, "aql", &["type-name", "type-ids", "where"])?;
         log_source.aql = Some(aql_place(reader, aql, &mut log_source.selectors)?);
     }
-    if let Some(spl) = node.get("spl") {
+    if let Some(spl) = place(node, Platform::Spl) {
         reader.map(spl, "spl", &["index", "sourcetype", "source", "tag", "where"])?;
         log_source.spl = Some(spl_place(reader, spl, &mut log_source.selectors)?);
     }
-    if let Some(kql) = node.get("kql") {
+    if let Some(kql) = place(node, Platform::Kql) {
         let origin = kql_origin(reader, kql, &mut log_source.selectors)?;
         let time = Field { kql: Some(column(&origin.time, ColumnType::Time)), ..(*log_source.time).clone() };
         replace(&mut log_source, time);

@@ -48,6 +48,7 @@ const FIELD_TYPES: &[(&str, FieldType)] = &[
     ("boolean", FieldType::Boolean),
     ("ip", FieldType::Ip),
     ("timestamp", FieldType::Timestamp),
+    ("any", FieldType::Any),
 ];
 
 const TIME_FORMATS: &[(&str, TimeFormat)] =
@@ -110,7 +111,8 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
     let definition = optional_text(reader, node, "definition");
     let mut defaults = Defaults { others: others(reader, node, base)?, ..Defaults::default() };
     let mut selectors = base.map(|base| base.selectors.clone()).unwrap_or_default();
-    let missing = absences(reader, node, base);
+    let missing = absences(reader, node, "missing", base.map(|base| base.missing.clone()).unwrap_or_default());
+    let skipped = absences(reader, node, "skip", base.map(|base| base.skipped.clone()).unwrap_or_default());
     let base_with = |platform| base.filter(|_| !missing.iter().any(|(other, _)| *other == platform));
     let aql = place(node, Platform::Aql).and_then(|aql| aql_origin(reader, aql, &mut selectors, &mut defaults));
     let aql = aql.or_else(|| base_with(Platform::Aql)?.aql.clone());
@@ -163,6 +165,7 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
         missing,
         assumptions,
         prerequisites,
+        skipped,
         sample: sample.as_ref().map(|(value, _)| value.clone()),
         variants: Vec::new(),
     };

@@ -260,6 +260,22 @@ mod tests {
     }
 
     #[test]
+    fn a_log_source_may_say_that_nothing_is_built_for_a_platform() {
+        let skips = format!("{}kql: {{ skip: not here }}\n", BASE.replace("kql: { table: Base }\n", ""));
+        let own = |more: &str| format!("title: T\ndescription: D\nextends: shop/base\n{more}");
+        let skipped = |more: &str| {
+            let sources = LogSources::built_in().with([file("shop_base", &skips), file("shop_own", &own(more))]);
+            let found = sources.get(&id("shop", "own")).expect("described");
+            found.skipped.iter().map(|(platform, why)| format!("{} {why}", platform.key())).collect::<Vec<_>>()
+        };
+        assert_eq!(skipped(""), ["kql not here"]);
+        assert_eq!(skipped("spl: { skip: neither there }\n"), ["kql not here", "spl neither there"]);
+        assert_eq!(skipped("kql: { table: Own }\n"), Vec::<String>::new());
+        let sources = LogSources::built_in().with([file("shop_base", &skips.replace("not here }", "not here, table: T }"))]);
+        assert!(sources.get(&id("shop", "base")).is_none(), "a place where nothing is built");
+    }
+
+    #[test]
     fn a_log_source_extends_another_one_that_is_right() {
         let extends = |path: &str| format!("title: T\ndescription: D\nextends: {path}\n");
         for own in [extends("shop/nothing"), extends("shop/own"), extends("shop/broken")] {

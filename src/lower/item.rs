@@ -88,7 +88,7 @@ fn fill_in(lowering: &mut Lowering<'_, '_>, block: &ItemBlock) -> Option<Vec<Spa
 }
 
 /// `%name%` → (text before, name, text after); `\%` is a literal percent sign.
-pub(super) fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
+pub(crate) fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
     let mut from = 0;
     while let Some(start) = text[from..].find('%').map(|at| from + at) {

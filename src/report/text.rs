@@ -19,24 +19,43 @@ const NEAR: usize = 2;
 /// All diagnostics in the order given, a blank line after each.
 /// The first one of each code says how its page is opened.
 pub fn text(items: &[(Source, Vec<Diagnostic>)], colours: bool) -> String {
-    let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
-    // lines are cut here, so that the columns of the headings stay true
-    let renderer = renderer.term_width(LINE_WIDTH * 4);
-    let mut explained: FxHashSet<Code> = FxHashSet::default();
-    let mut written = String::new();
-    for (source, diagnostics) in items.iter().filter(|(_, diagnostics)| !diagnostics.is_empty()) {
+    let mut texts = Texts::new(colours);
+    items.iter().map(|(source, diagnostics)| texts.of(source, diagnostics)).collect()
+}
+
+/// The texts of many files, one after the other.
+pub struct Texts {
+    renderer: Renderer,
+    colours: bool,
+    explained: FxHashSet<Code>,
+}
+
+impl Texts {
+    /// None yet.
+    pub fn new(colours: bool) -> Texts {
+        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+        // lines are cut here, so that the columns of the headings stay true
+        Texts { renderer: renderer.term_width(LINE_WIDTH * 4), colours, explained: FxHashSet::default() }
+    }
+
+    /// The next file's: a blank line after each diagnostic.
+    pub fn of(&mut self, source: &Source, diagnostics: &[Diagnostic]) -> String {
+        let mut written = String::new();
+        if diagnostics.is_empty() {
+            return written;
+        }
         let lines = Lines::new(&source.text);
         for diagnostic in diagnostics {
-            let group = group(source, &lines, diagnostic, explained.insert(diagnostic.code));
-            let rendered = renderer.render(&[group]);
+            let group = group(source, &lines, diagnostic, self.explained.insert(diagnostic.code));
+            let rendered = self.renderer.render(&[group]);
             match source.text.is_empty() {
                 true => written.push_str(&rendered),
-                false => written.push_str(&with_place(&rendered, &place(source, &lines, diagnostic), colours)),
+                false => written.push_str(&with_place(&rendered, &place(source, &lines, diagnostic), self.colours)),
             }
             written.push_str("\n\n");
         }
+        written
     }
-    written
 }
 
 fn place(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic) -> String {

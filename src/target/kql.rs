@@ -24,7 +24,6 @@ use crate::diagnostic::{Diagnostic, E0401, K007};
 use crate::logsource::KqlOrigin;
 use crate::template::{Signature, TargetTemplates};
 use aggregate::{assignment, list_lines};
-use rustc_hash::FxHashSet;
 use serde_json::json;
 use std::borrow::Cow;
 use writer::Writer;
@@ -144,7 +143,7 @@ pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>
 /// Renders exactly, or refuses.
 pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Options) -> Result<Rendered, Vec<Diagnostic>> {
     let origin = origin(detection).map_err(|problem| vec![problem])?;
-    let mut writer = Writer::new(detection, templates, taken_names(detection));
+    let mut writer = Writer::new(detection, templates);
     let text = write(&mut writer, &origin, options);
     if !writer.problems.is_empty() {
         return Err(writer.problems);
@@ -220,21 +219,4 @@ fn output_column(writer: &mut Writer<'_>, column: &Column) -> String {
     let Some(operand) = writer.single(&column.field, column.span) else { return name };
     let value = if column.field.list { operand.raw } else { writer.natural_value(&operand, column.span).text };
     assignment(&name, &value)
-}
-
-/// Names that helper columns must not have: ours, and the platform's as far as they are known.
-fn taken_names(detection: &Detection) -> FxHashSet<String> {
-    let mut names: FxHashSet<String> = ["window_start", "window_end"].into_iter().map(str::to_owned).collect();
-    for (table, columns) in schema(detection) {
-        names.insert(table);
-        names.extend(columns.into_iter().map(|(column, _)| column));
-    }
-    names.extend(detection.columns.iter().map(|column| column.name.clone()));
-    if let Some(aggregate) = &detection.aggregate {
-        names.extend(aggregate.group_by.iter().map(|key| key.name.clone()));
-        names.extend(aggregate.measures.iter().map(|measure| measure.name.clone()));
-        names.extend(aggregate.derived.iter().map(|derived| derived.name.clone()));
-        names.extend(aggregate.labels.iter().map(|label| label.name.clone()));
-    }
-    names
 }

@@ -27,8 +27,8 @@ ENGINES = {"kql": "interpreter"}
 BATCH = 400
 
 
-def read(paths):
-    return [json.loads(line) for path in paths for line in pathlib.Path(path).read_text(encoding="utf-8").split("\n") if line]
+def read(path):
+    return [json.loads(line) for line in pathlib.Path(path).read_text(encoding="utf-8").split("\n") if line]
 
 
 def execute(kit, cases):
@@ -227,6 +227,81 @@ def mark(case):
     return f"approximate {' '.join(case['codes'])}" if case["codes"] else "exact"
 
 
+class Report:
+    """what came out so far"""
+
+    def __init__(self):
+        self.results, self.counts, self.not_run = {}, collections.Counter(), {}
+        self.specs = collections.defaultdict(set)
+
+    def add(self, kit, found):
+        """executes cases and reports their differences"""
+        built = [case for case in found if case["status"] == "built"]
+        for case in found:
+            self.note(case)
+        differences = [compare(case, answer) for case, answer in zip(built, execute(kit, built), strict=True)]
+        second = second_opinions(kit, [(i, case) for i, (case, d) in enumerate(zip(built, differences)) if d])
+        shorter = without_line_ends(kit, [(i, built[i]) for i, difference in second.items() if difference])
+        for place, (case, difference) in enumerate(zip(built, differences, strict=True)):
+            agrees = {"(2nd engine)": second, "(no line ends)": shorter}
+            self.settle(case, difference, next((how for how, asked in agrees.items() if place in asked and asked[place] is None), None))
+
+    def note(self, case):
+        """a case that is not executed"""
+        match case["status"]:
+            case "invalid":
+                self.counts["failed"] += 1
+                print(f"{case['spec']}: {case['reason']}")
+            case "witnesses":
+                self.counts["reached"] += case["reached"]
+                self.counts["unreached"] += len(case["unreached"])
+            case "not understood":
+                self.counts["not understood"] += 1
+            case "refused" | "skipped" as status:
+                self.results.setdefault((case["spec"], case["target"]), status)
+                self.specs[case["target"], status].add(case["spec"])
+
+    def settle(self, case, difference, otherwise):
+        """an executed case: `otherwise` says how the engines agree if not at once"""
+        key, target = (case["spec"], case["target"]), case["target"]
+        self.specs[target, "approximate" if case["codes"] else "exact"].add(case["spec"])
+        self.counts[target, "with rows" if case["expected"] else "without"] += 1
+        if case["kind"] == "events":
+            self.counts[target, "found"] += len(case["expected"])
+            self.counts[target, "left out"] += len(case["case"]["events"]) - len(case["expected"])
+        if difference is None:
+            self.counts["passed"] += 1
+            self.results.setdefault(key, mark(case))
+        elif otherwise:
+            self.counts["passed"] += 1
+            self.counts[otherwise] += 1
+            self.results[key] = "FAILED" if self.results.get(key) == "FAILED" else f"{mark(case)} {otherwise}"
+        elif known_deviation(case):
+            self.counts["not run"] += 1
+            self.not_run[key] = known_deviation(case)
+            self.results[key] = "not run"
+        else:
+            self.counts["failed"] += 1
+            self.results[key] = "FAILED"
+            print(f"\n{case['spec']}: {case['run']}: {target}\n{difference}\n{case['case']['query']}")
+
+    def show(self, targets, with_table):
+        counts = self.counts
+        if with_table:
+            print(table(self.results))
+            for (spec, target), reason in self.not_run.items():
+                print(f"not run: {spec} for {target}: {reason}")
+        for target in targets:
+            kinds = ", ".join(f"{len(self.specs[target, kind])} {kind}" for kind in ("exact", "approximate", "refused", "skipped"))
+            print(f"{target}: {kinds}; {counts[target, 'with rows']} runs with rows, {counts[target, 'without']} without; "
+                  f"of plain rules {counts[target, 'found']} events found, {counts[target, 'left out']} left out")
+        if counts["reached"]:
+            print(f"{counts['reached']} values have a witness, {counts['unreached']} have none; {counts['not understood']} specs not understood")
+        print(f"{counts['(2nd engine)']} of the Sigma runs agree on the second engine only, {counts['(no line ends)']} without line ends only, "
+              f"{counts['not run']} runs are beyond the engines")
+        print(f"{counts['passed']} passed, {counts['failed']} failed")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kit", type=pathlib.Path)
@@ -234,56 +309,11 @@ def main():
     parser.add_argument("--targets", default=",".join(TARGETS), help="only these, separated by commas")
     parser.add_argument("--no-table", action="store_true", help="only differences and the summary")
     arguments = parser.parse_args()
-    chosen = arguments.targets.split(",")
-    found = [case for case in read(arguments.cases) if case.get("target", chosen[0]) in chosen]
-    built = [case for case in found if case["status"] == "built"]
-    differences = [compare(case, answer) for case, answer in zip(built, execute(arguments.kit, built), strict=True)]
-    second = second_opinions(arguments.kit, [(i, case) for i, (case, d) in enumerate(zip(built, differences)) if d])
-    shorter = without_line_ends(arguments.kit, [(i, built[i]) for i, difference in second.items() if difference])
-    results, counts, not_run = {}, collections.Counter(), {}
-    for case in found:
-        if case["status"] == "invalid":
-            counts["failed"] += 1
-            print(f"{case['spec']}: {case['reason']}")
-        elif case["status"] == "witnesses":
-            counts["reached"] += case["reached"]
-            counts["unreached"] += len(case["unreached"])
-        elif case["status"] == "not understood":
-            counts["not understood"] += 1
-        elif case["status"] != "built":
-            results.setdefault((case["spec"], case["target"]), case["status"])
-    for place, (case, difference) in enumerate(zip(built, differences, strict=True)):
-        key, target = (case["spec"], case["target"]), case["target"]
-        counts[target, "with rows" if case["expected"] else "without"] += 1
-        if difference is None:
-            counts["passed"] += 1
-            results.setdefault(key, mark(case))
-        elif place in second and second[place] is None:
-            counts["passed"] += 1
-            counts["second"] += 1
-            results[key] = "FAILED" if results.get(key) == "FAILED" else f"{mark(case)} (2nd engine)"
-        elif place in shorter and shorter[place] is None:
-            counts["passed"] += 1
-            counts["shorter"] += 1
-            results[key] = "FAILED" if results.get(key) == "FAILED" else f"{mark(case)} (no line ends)"
-        elif known_deviation(case):
-            counts["not run"] += 1
-            not_run[key] = known_deviation(case)
-            results[key] = "not run"
-        else:
-            counts["failed"] += 1
-            results[key] = "FAILED"
-            print(f"\n{case['spec']}: {case['run']}: {target}\n{difference}\n{case['case']['query']}")
-    if not arguments.no_table:
-        print(table(results))
-        for (spec, target), reason in not_run.items():
-            print(f"not run: {spec} for {target}: {reason}")
-    for target in chosen:
-        print(f"{target}: {counts[target, 'with rows']} runs with rows, {counts[target, 'without']} without")
-    print(f"{counts['second']} of the Sigma runs agree on the second engine only, {counts['shorter']} without line ends only, "
-          f"{counts['not run']} runs are beyond the engines")
-    print(f"{counts['passed']} passed, {counts['failed']} failed")
-    return 1 if counts["failed"] else 0
+    targets, report = arguments.targets.split(","), Report()
+    for path in arguments.cases:
+        report.add(arguments.kit, [case for case in read(path) if case.get("target", targets[0]) in targets])
+    report.show(targets, not arguments.no_table)
+    return 1 if report.counts["failed"] else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Checks every query in out/ with independent parsers (check.py), then executes the queries of all detections, of all
 # language tests and of random specs on independent engines and compares their rows with the evaluator's (run.py).
-# Between them it parses queries with hostile texts at every place where an author writes free text (injection.py).
+# Between them it parses queries with hostile texts at every place where an author writes free text (injection.py), and takes
+# every seventh of the public Sigma rules with its witnesses (witnesses.sh), if these rules are in $COGNATE_PUBLIC_DATA, else in
+# the folder `shared` beside the repository.
 # usage: run.sh [RANDOM_SPECS [SEED [only-random]]]     2,000 random specs of seed 1 if not given
 # Installs what the engine kit needs first. The kit's folder is $COGNATE_ENGINES, or tests/conformance/engines; it
 # installs into $ENGINES_HOME.
@@ -38,6 +40,13 @@ if [ "$sets" = all ]; then
     echo
     target/debug/examples/conformance injection "$seed" 45 > "$cases/injection"
     python3 tests/conformance/injection.py "$kit" "$cases/injection"
+    echo
+    rules=${COGNATE_PUBLIC_DATA:-../shared}/corpus/sigma
+    if [ -d "$rules" ]; then
+        tests/conformance/witnesses.sh "$rules" 7
+    else
+        echo "witnesses of public rules: SKIPPED: no rules here (set COGNATE_PUBLIC_DATA)"
+    fi
 fi
 echo
 target/debug/examples/conformance random "$seed" "$count" > "$cases/random"

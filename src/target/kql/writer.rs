@@ -29,7 +29,8 @@ pub struct Writer<'a> {
     pub joined_keys: Vec<String>,
     /// How often list elements were looked at so far.
     pub list_uses: usize,
-    taken: FxHashSet<String>,
+    /// Names that helper columns must not have, once the first is wanted.
+    taken: Option<FxHashSet<String>>,
     /// The place that assumptions refer to.
     pub place: Span,
 }
@@ -44,8 +45,8 @@ pub struct List {
 }
 
 impl<'a> Writer<'a> {
-    /// Nothing collected yet. `taken` are names that helper columns must not have.
-    pub fn new(detection: &'a Detection, templates: &'a TargetTemplates, taken: FxHashSet<String>) -> Self {
+    /// Nothing collected yet.
+    pub fn new(detection: &'a Detection, templates: &'a TargetTemplates) -> Self {
         Self {
             detection,
             templates,
@@ -56,7 +57,7 @@ impl<'a> Writer<'a> {
             helpers: Vec::new(),
             joined_keys: Vec::new(),
             list_uses: 0,
-            taken,
+            taken: None,
             place: detection.metadata.title.span,
         }
     }
@@ -93,7 +94,8 @@ impl<'a> Writer<'a> {
     pub fn fresh(&mut self, wish: &str) -> String {
         let mut candidate = wish.to_owned();
         let mut number = 2;
-        while !self.taken.insert(candidate.clone()) {
+        let taken = self.taken.get_or_insert_with(|| taken_names(self.detection));
+        while !taken.insert(candidate.clone()) {
             candidate = format!("{wish}_{number}");
             number += 1;
         }
@@ -160,4 +162,21 @@ impl<'a> Writer<'a> {
         self.helpers.push(self.op("extend", &[&column, value]));
         column
     }
+}
+
+/// Names that helper columns must not have: ours, and the platform's as far as they are known.
+fn taken_names(detection: &Detection) -> FxHashSet<String> {
+    let mut names: FxHashSet<String> = ["window_start", "window_end"].into_iter().map(str::to_owned).collect();
+    for (table, columns) in super::schema(detection) {
+        names.insert(table);
+        names.extend(columns.into_iter().map(|(column, _)| column));
+    }
+    names.extend(detection.columns.iter().map(|column| column.name.clone()));
+    if let Some(aggregate) = &detection.aggregate {
+        names.extend(aggregate.group_by.iter().map(|key| key.name.clone()));
+        names.extend(aggregate.measures.iter().map(|measure| measure.name.clone()));
+        names.extend(aggregate.derived.iter().map(|derived| derived.name.clone()));
+        names.extend(aggregate.labels.iter().map(|label| label.name.clone()));
+    }
+    names
 }

@@ -43,6 +43,7 @@ fn log_source() -> LogSource {
         missing: Vec::new(),
         assumptions: Vec::new(),
         prerequisites: Vec::new(),
+        skipped: Vec::new(),
         variants: Vec::new(),
         sample: None,
     }

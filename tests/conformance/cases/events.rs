@@ -201,7 +201,12 @@ impl<'d, 'r> Maker<'d, 'r> {
             ValueTest::Regex(regex) => self.matched(regex)?.into(),
             ValueTest::Network(network) => self.address(network).into(),
             ValueTest::Compare(comparison, number) => json_number(number.value + self.step(*comparison)),
-            ValueTest::TimePart(..) => self.pick(&["2026-01-05T08:15:00Z", "2026-07-19T23:00:00Z", "2024-02-29T00:59:59Z"])?.into(),
+            ValueTest::TimePart(_, _, number) => {
+                let part = number.value.clamp(0.0, 23.0) as i64;
+                let same = format!("2026-01-05T{part:02}:{part:02}:00Z");
+                let others = ["2026-01-05T08:15:00Z", "2026-07-19T23:00:00Z", "2024-02-29T00:59:59Z"].map(str::to_owned);
+                self.pick(&[&[same][..], &others].concat())?.into()
+            }
             ValueTest::Field(test) => event.get(&test.other.name)?.clone(),
         })
     }

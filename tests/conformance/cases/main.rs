@@ -7,6 +7,7 @@
 //! conformance features [EVENTS]      every spec in tests/specs/ok with events made up for it
 //! conformance specs FOLDER [EVENTS]  the same for the specs in a folder
 //! conformance witnesses FOLDER [START STEP]  every STEPth rule below a folder, from the STARTth, with its witnesses
+//! conformance power FOLDER [START STEP]      how many mutants of the rules their witnesses tell from the rules
 //! conformance random SEED COUNT      COUNT specs that nobody wrote, from a seed, with events made up for them
 //! conformance spec SEED              the text of one of these
 //! conformance injection SEED COUNT   COUNT hostile texts at every place where an author writes free text
@@ -24,8 +25,10 @@ mod specs;
 mod witness;
 
 use cognate::detection::Detection;
+use cognate::evaluate::condition::Matcher;
 use cognate::evaluate::{Alert, AlertBody, Event};
 use cognate::logsource::{AqlOrigin, FieldType};
+use cognate::mutate::{Kind, Mutants};
 use cognate::source::Source;
 use cognate::target::{Fidelity, Options, Range, Target, compile, kql};
 use cognate::template::Templates;
@@ -51,11 +54,13 @@ fn main() {
         ["specs", folder, rest @ ..] => cases.folder(Path::new(folder), rest.first().map_or(40, count)),
         ["witnesses", folder] => cases.witnesses(Path::new(folder), 0, 1),
         ["witnesses", folder, start, step] => cases.witnesses(Path::new(folder), count(start), count(step)),
+        ["power", folder] => cases.power(Path::new(folder), 0, 1),
+        ["power", folder, start, step] => cases.power(Path::new(folder), count(start), count(step)),
         ["random", seed, specs] => cases.random(number(seed), number(specs)),
         ["spec", seed] => println!("{}", specs::text(number(seed))),
         ["injection", seed, texts] => injection::print_cases(&cases.templates, number(seed), count(texts)),
         _ => panic!(
-            "usage: conformance detections | tests FOLDER | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | random SEED COUNT | spec SEED | injection SEED COUNT"
+            "usage: conformance detections | tests FOLDER | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | power FOLDER [START STEP] | random SEED COUNT | spec SEED | injection SEED COUNT"
         ),
     }
 }
@@ -146,15 +151,47 @@ impl Cases {
         }
     }
 
+    /// What the witnesses are worth: each rule changed in one small thing must find other events of them.
+    fn power(&self, folder: &Path, start: usize, step: usize) {
+        let (mut told, mut all) = (0, 0);
+        for path in specs_below(folder).into_iter().skip(start).step_by(step) {
+            let source = source(&path);
+            let (Some(detection), _) = self.world.understand(&source) else { continue };
+            if detection.aggregate.is_some() {
+                continue;
+            }
+            let made = witness::make(&detection, &native::fields(&detection), &mut Random::new(seed(&source.path)));
+            let found = |rule: &Detection| {
+                let matcher = Matcher::new(&rule.condition, &rule.log_source).expect("a condition that can be evaluated");
+                made.events.iter().map(|fields| matcher.holds(&Event { time: events::TEST_START, fields })).collect::<Vec<_>>()
+            };
+            let own = found(&detection);
+            for mutant in Mutants::new(&source, &detection).all() {
+                if mutant.kind == Kind::Column {
+                    continue;
+                }
+                all += 1;
+                match found(&mutant.detection) == own {
+                    true => println!("{}: {}", source.path, mutant.sentence),
+                    false => told += 1,
+                }
+            }
+        }
+        println!("{told} of {all} mutants find other events");
+    }
+
     fn witness(&self, spec: &str, detection: &Detection) {
         let mut random = Random::new(seed(spec));
         let made = witness::make(detection, &native::fields(detection), &mut random);
         print(&json!({ "spec": spec, "status": "witnesses", "reached": made.reached, "unreached": made.unreached }));
+        // the log source of tests that nobody has described
+        let unmapped = detection.log_source.id.product.as_deref() == Some("example");
         // engines have a time limit for a case
-        for some in made.events.chunks(400) {
+        let values = made.reached + made.unreached.len();
+        for some in made.events.chunks((150_000 / values.max(1)).clamp(50, 400)) {
             let times = (0..).step_by(1000).map(|offset| events::TEST_START + offset);
             let events: Events = times.zip(some.iter().cloned()).collect();
-            self.run(&Run { spec, name: "witnesses", detection, events: &events, mode: Mode::Everything, unmapped: false });
+            self.run(&Run { spec, name: "witnesses", detection, events: &events, mode: Mode::Everything, unmapped });
         }
     }
 

@@ -26,7 +26,7 @@ pub fn fields(detection: &Detection) -> Vec<Arc<Field>> {
     let mut fields = Vec::new();
     detection.fields(&mut |field| fields.push(field.clone()));
     let has_keywords = predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event);
-    if has_keywords && carrier(detection, &fields).is_none() {
+    if has_keywords && carrier(detection, &fields).is_none_or(|field| is_tested(detection, field)) {
         fields.extend(carrier(detection, &detection.log_source.fields).cloned());
     }
     fields.sort_by(|a, b| a.name.cmp(&b.name));
@@ -36,7 +36,7 @@ pub fn fields(detection: &Detection) -> Vec<Arc<Field>> {
 }
 
 /// The field that carries keywords: a text that every platform stores as it is, where it has it, and by which the log
-/// source's events are not told from others.
+/// source's events are not told from others; best one that nothing tests.
 pub fn carrier<'f>(detection: &Detection, fields: &'f [Arc<Field>]) -> Option<&'f Arc<Field>> {
     let mut selecting = Vec::new();
     for (platform, selector) in &detection.log_source.selectors {
@@ -56,7 +56,17 @@ pub fn carrier<'f>(detection: &Detection, fields: &'f [Arc<Field>]) -> Option<&'
     let carries = |field: &&Arc<Field>| {
         is_text(field) && [Platform::Aql, Platform::Spl, Platform::Kql].iter().all(|platform| is_free(field, *platform))
     };
-    fields.iter().find(carries)
+    fields
+        .iter()
+        .find(|field| carries(field) && !is_tested(detection, field))
+        .or_else(|| fields.iter().find(carries).filter(|_| !detection.log_source.open))
+}
+
+/// Whether a detection tests a field.
+fn is_tested(detection: &Detection, field: &Field) -> bool {
+    let mut tested = false;
+    predicates(detection).iter().for_each(|predicate| predicate.fields(&mut |other| tested |= other.name == field.name));
+    tested
 }
 
 /// The events as a platform stores them.

@@ -225,6 +225,7 @@ impl Search<'_, '_> {
                 event.insert(field.name.clone(), value);
             }
         }
+        self.compare_fields(literals, &mut event);
         let keywords: Vec<&Literal> =
             literals.iter().filter(|literal| literal.holds && self.leaves[literal.leaf].predicate.subject == Subject::Event).collect();
         if !keywords.is_empty() {
@@ -235,6 +236,19 @@ impl Search<'_, '_> {
             event.insert(name, [before, texts.join(" ")].concat().into());
         }
         Some(event)
+    }
+
+    /// Gives fields that must compare with others the value of these, or both one.
+    fn compare_fields(&mut self, literals: &[Literal], event: &mut Fields) {
+        for literal in literals.iter().filter(|literal| literal.holds) {
+            let Subject::Field(field) = self.leaves[literal.leaf].predicate.subject.clone() else { continue };
+            let ValueTest::Field(test) = self.test(literal) else { continue };
+            let value = event.get(&field.name).or(event.get(&test.other.name)).cloned();
+            if let Some(value) = value.filter(|value| !value.is_null()).or_else(|| self.maker.plain(&field)) {
+                event.insert(field.name.clone(), value.clone());
+                event.insert(test.other.name.clone(), fitting(&test.other, value));
+            }
+        }
     }
 
     /// A value of a field (inner `None`: no value) of which all literals are true; `None` if none is found.
@@ -257,22 +271,32 @@ impl Search<'_, '_> {
     fn candidates(&mut self, field: &Arc<Field>, literals: &[&Literal], event: &Fields) -> Vec<Option<Value>> {
         let positive: Vec<&Literal> = literals.iter().copied().filter(|literal| literal.holds).collect();
         let mut values = Vec::new();
-        let mut patterns = Vec::new();
+        let (mut patterns, mut regexes) = (Vec::new(), Vec::new());
         for literal in &positive {
             let test = self.test(literal);
-            match &test {
-                ValueTest::Text(pattern) => patterns.push(pattern.clone()),
-                ValueTest::Absent => values.push(None),
-                _ => values.extend((0..6).map(|_| self.maker.wanted(&test, event))),
+            if let ValueTest::Text(pattern) = test {
+                patterns.push(pattern);
+            } else if matches!(test, ValueTest::Regex(_)) {
+                values.extend((0..6).map(|_| self.maker.wanted(&test, event)));
+                regexes.push(test);
+            } else if test == ValueTest::Absent {
+                values.push(None);
+            } else {
+                values.extend((0..6).map(|_| self.maker.wanted(&test, event)));
             }
         }
-        if !patterns.is_empty() {
-            let others: Vec<String> = values.iter().flatten().cloned().map(shown).collect();
-            let joined = ["", " ", "x", "\\", "/"].into_iter().flat_map(|by| ["", "q"].map(|fill| join(&patterns, by, fill)));
-            let joined: Vec<String> = joined.collect();
-            values = joined.iter().map(|text| Some(text.clone().into())).collect();
-            values.extend(joined.iter().flat_map(|text| others.iter().map(move |other| Some(format!("{text}{other}").into()))));
-            values.extend(joined.iter().flat_map(|text| others.iter().map(move |other| Some(format!("{other}{text}").into()))));
+        if patterns.len() + regexes.len() > 1 || !patterns.is_empty() {
+            for by in ["", " ", "x", "\\", "/"] {
+                for fill in ["", "q"] {
+                    let text = join(&patterns, by, fill);
+                    let found: Vec<String> = regexes.iter().filter_map(|test| self.maker.wanted(test, event)).map(shown).collect();
+                    let found = found.join(by);
+                    values.extend(
+                        [format!("{text}{found}"), format!("{found}{by}{text}"), format!("{text}{by}{found}")]
+                            .map(|text| Some(text.into())),
+                    );
+                }
+            }
         }
         if positive.is_empty() {
             values.push(None);
@@ -289,10 +313,8 @@ impl Search<'_, '_> {
     }
 
     fn passing(&mut self, literal: &Literal, event: &Fields) -> Option<Value> {
-        match self.test(literal) {
-            ValueTest::Text(pattern) => Some(fill(&pattern, "q").into()),
-            test => self.maker.wanted(&test, event),
-        }
+        let test = self.test(literal);
+        if let ValueTest::Text(pattern) = &test { Some(fill(pattern, "q").into()) } else { self.maker.wanted(&test, event) }
     }
 
     /// The event with the value of a leaf's field changed a little.
