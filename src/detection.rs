@@ -51,11 +51,45 @@ impl Detection {
         let conditions = [&self.condition].into_iter().chain(self.selections.iter().map(|selection| &selection.condition));
         conditions.for_each(|condition| condition.predicates(&mut |predicate| predicate.fields(see)));
         self.columns.iter().for_each(|column| see(&column.field));
+        for (_, chained) in self.chained() {
+            chained.fields.iter().for_each(|(_, field)| see(field));
+            chained.detection.fields(see);
+        }
         let Some(aggregate) = &self.aggregate else { return };
         aggregate.group_by.iter().for_each(|key| see(&key.field));
         for measure in &aggregate.measures {
             measure.expressions().for_each(|expression| expression.fields(see));
         }
+    }
+}
+
+impl Detection {
+    /// The detections whose alerts it counts, each with the index of its selection.
+    pub fn chained(&self) -> impl Iterator<Item = (usize, &Chained)> {
+        self.selections.iter().enumerate().filter_map(|(index, selection)| Some((index, selection.body.alerts()?)))
+    }
+
+    /// The formula as far as it is about events; `None` if no event can match it, because only alerts are counted.
+    pub fn event_formula(&self) -> Option<Formula> {
+        self.formula.of_events(&|index| self.selections[index].body.alerts().is_some())
+    }
+
+    /// Its log source, and those of the detections whose alerts it counts.
+    pub fn log_sources(&self) -> Vec<&LogSource> {
+        let behind = self.chained().flat_map(|(_, chained)| chained.detection.log_sources());
+        std::iter::once(&*self.log_source).chain(behind).collect()
+    }
+
+    /// The same for events of many log sources: it looks at its own.
+    pub fn among_others(mut self) -> Detection {
+        let own = self.log_source.own_events();
+        self.condition = Condition::all(own.into_iter().chain([self.condition]));
+        for selection in &mut self.selections {
+            if let SelectionBody::Alerts(Chained { detection, .. }) = &mut selection.body {
+                *detection = Arc::new(Detection::clone(detection).among_others());
+            }
+        }
+        self
     }
 }
 
@@ -126,6 +160,27 @@ pub enum SelectionBody {
     Items(Vec<Item>),
     /// A list: one of them holds (maps, or keywords).
     Alternatives(Vec<SelectionBody>),
+    /// What another detection finds. The selection's condition is that of the events behind it.
+    Alerts(Chained),
+}
+
+/// Another detection whose alerts are events: of an aggregate the instants at which it holds, of a rule its own events.
+#[derive(Debug, Clone)]
+pub struct Chained {
+    /// The other detection.
+    pub detection: Arc<Detection>,
+    /// The fields of its alerts: our name, and its own field, which for an aggregate is that of a group key.
+    pub fields: Vec<(String, Arc<Field>)>,
+}
+
+impl SelectionBody {
+    /// The detection whose alerts it stands for.
+    pub fn alerts(&self) -> Option<&Chained> {
+        match self {
+            SelectionBody::Alerts(chained) => Some(chained),
+            SelectionBody::Items(_) | SelectionBody::Alternatives(_) => None,
+        }
+    }
 }
 
 /// `field|modifier: value(s)`; without a field: keywords.
@@ -238,6 +293,47 @@ impl Formula {
             Formula::Quantified { count, pattern, selections } => {
                 let selections = selections.iter().map(|index| place(*index)).collect();
                 Formula::Quantified { count: *count, pattern: pattern.clone(), selections }
+            }
+        }
+    }
+
+    /// Whether it holds of an alert of one selection, which is none of the others.
+    pub fn holds_of_alert(&self, selection: usize) -> bool {
+        let holds = |part: &Formula| part.holds_of_alert(selection);
+        match self {
+            Formula::Everything => true,
+            Formula::Selection(index) => *index == selection,
+            Formula::Not(inner) => !holds(inner),
+            Formula::And(parts) => parts.iter().all(holds),
+            Formula::Or(parts) => parts.iter().any(holds),
+            Formula::Quantified { count, selections, .. } => {
+                let needed = match count {
+                    Quantity::All => selections.len(),
+                    Quantity::AtLeast(count) => *count,
+                };
+                usize::from(selections.contains(&selection)) >= needed
+            }
+        }
+    }
+
+    /// The same formula over events alone, of which none is an alert; `None` if it never holds then.
+    fn of_events(&self, is_alert: &impl Fn(usize) -> bool) -> Option<Formula> {
+        match self {
+            Formula::Everything => Some(Formula::Everything),
+            Formula::Selection(index) => (!is_alert(*index)).then_some(Formula::Selection(*index)),
+            Formula::Not(inner) => Some(inner.of_events(is_alert).map_or(Formula::Everything, |inner| Formula::Not(Box::new(inner)))),
+            Formula::And(parts) => Some(Formula::And(parts.iter().map(|part| part.of_events(is_alert)).collect::<Option<_>>()?)),
+            Formula::Or(parts) => {
+                let mut parts: Vec<Formula> = parts.iter().filter_map(|part| part.of_events(is_alert)).collect();
+                if parts.len() > 1 { Some(Formula::Or(parts)) } else { parts.pop() }
+            }
+            Formula::Quantified { count, pattern, selections } => {
+                let left: Vec<usize> = selections.iter().copied().filter(|index| !is_alert(*index)).collect();
+                let needed = match count {
+                    Quantity::All => selections.len(),
+                    Quantity::AtLeast(count) => *count,
+                };
+                (needed <= left.len()).then(|| Formula::Quantified { count: *count, pattern: pattern.clone(), selections: left })
             }
         }
     }

@@ -215,6 +215,7 @@ codes! {
     E0112 "rule that a correlation cannot count"
     E0113 "correlation over several log sources"
     E0114 "alias of different fields"
+    E0115 "field that the alerts of a correlation lack"
     E0201 "unknown field of the log source"
     E0202 "unknown list"
     E0203 "unknown parameter or name"

@@ -5,11 +5,14 @@
 //! event ─event─▶ fields ─condition─▶ matching events ─┬─▶ alert per event ───────────────┬─throttle─▶ alerts
 //!                                                     └─aggregate─▶ rows (groups, windows) ┘
 //! ```
+//!
+//! An aggregate may also count the alerts of other detections: each has a run of its own inside, see [`chain`].
 
 pub mod aggregate;
 pub mod alert;
 #[cfg(test)]
 pub(crate) mod build;
+mod chain;
 pub mod condition;
 pub mod evaluators;
 pub mod event;
@@ -28,9 +31,10 @@ pub use evaluators::Evaluators;
 pub use event::{Event, read_time};
 pub use problem::Problem;
 
-use crate::detection::{Condition, Detection};
+use crate::detection::{Condition, Detection, Selection, SelectionBody};
 use crate::logsource::LogSource;
 use aggregate::{Aggregator, Row};
+use chain::Chain;
 use condition::Matcher;
 use throttle::Throttle;
 
@@ -67,8 +71,11 @@ pub fn run<'e>(detection: &Detection, events: impl IntoIterator<Item = Event<'e>
 #[derive(Debug, Clone)]
 pub struct Evaluator<'d> {
     detection: &'d Detection,
+    /// The events that match or are counted.
     condition: Matcher,
     aggregator: Option<Aggregator<'d>>,
+    /// The runs of the detections whose alerts are counted.
+    chain: Chain<'d>,
     throttle: Option<Throttle<'d>>,
     /// How many events came, and the time of the last one.
     seen: (usize, i64),
@@ -79,40 +86,69 @@ pub struct Evaluator<'d> {
 impl<'d> Evaluator<'d> {
     /// A run before its first event.
     pub fn new(detection: &'d Detection, options: RunOptions) -> Result<Self, Problem> {
+        Evaluator::of(detection, options, false)
+    }
+
+    fn of(detection: &'d Detection, options: RunOptions, every_instant: bool) -> Result<Self, Problem> {
         let log_source = &detection.log_source;
         let matcher = |condition: &Condition| Matcher::new(condition, log_source);
+        let of_events = |selection: &Selection| match selection.body {
+            SelectionBody::Alerts(_) => matcher(&Condition::NEVER),
+            SelectionBody::Items(_) | SelectionBody::Alternatives(_) => matcher(&selection.condition),
+        };
         let aggregator = match &detection.aggregate {
             Some(aggregate) => {
-                let selections = detection.selections.iter().map(|selection| matcher(&selection.condition)).collect::<Result<_, _>>()?;
-                Some(Aggregator::new(detection, aggregate, selections))
+                let selections = detection.selections.iter().map(of_events).collect::<Result<_, _>>()?;
+                Some(Aggregator::new(detection, aggregate, selections, every_instant))
             }
             None => None,
         };
+        let chain = Chain::new(detection)?;
+        let condition = matcher(&chain::counted_events(detection))?;
         let throttle = options.throttle.then(|| Throttle::new(detection)).flatten();
-        Ok(Self { detection, condition: matcher(&detection.condition)?, aggregator, throttle, seen: (0, i64::MIN), held: Vec::new() })
+        Ok(Self { detection, condition, aggregator, chain, throttle, seen: (0, i64::MIN), held: Vec::new() })
     }
 
     /// Takes the next event; returns the alerts that are settled now.
     pub fn push(&mut self, event: &Event<'_>) -> Result<Vec<Alert>, Problem> {
+        let rows = self.rows(event)?;
+        if self.aggregator.is_some() {
+            return Ok(self.row_alerts(rows));
+        }
+        let matches = self.condition.holds(event);
+        Ok(if matches { self.event_alert(event).into_iter().collect() } else { Vec::new() })
+    }
+
+    /// Takes the next event; returns the rows of the aggregate that are settled now.
+    fn rows(&mut self, event: &Event<'_>) -> Result<Vec<Row>, Problem> {
         let (index, previous) = self.seen;
         if event.time < previous {
             return Err(Problem::OutOfOrder { index, time: event.time, previous });
         }
         self.seen = (index + 1, event.time);
-        let matches = self.condition.holds(event);
-        let Some(aggregator) = &mut self.aggregator else {
-            return Ok(if matches { self.event_alert(event).into_iter().collect() } else { Vec::new() });
-        };
-        let rows = aggregator.advance(event.time);
-        if matches {
-            aggregator.count(event);
+        let Some(aggregator) = &mut self.aggregator else { return Ok(Vec::new()) };
+        let mut rows = Vec::new();
+        for fired in self.chain.push(event)? {
+            rows.extend(fired.count_in(aggregator));
         }
-        Ok(self.row_alerts(rows))
+        rows.extend(aggregator.advance(event.time));
+        if self.condition.holds(event) {
+            aggregator.count(event, None);
+        }
+        Ok(rows)
+    }
+
+    /// No more events: returns the last rows of the aggregate.
+    fn last_rows(&mut self) -> Vec<Row> {
+        let Some(aggregator) = &mut self.aggregator else { return Vec::new() };
+        let mut rows: Vec<Row> = self.chain.finish().iter().flat_map(|fired| fired.count_in(aggregator)).collect();
+        rows.extend(aggregator.finish());
+        rows
     }
 
     /// No more events: returns the last alerts.
     pub fn finish(mut self) -> Vec<Alert> {
-        let rows = self.aggregator.as_mut().map(Aggregator::finish).unwrap_or_default();
+        let rows = self.last_rows();
         let mut alerts = self.row_alerts(rows);
         if let Some(aggregate) = self.detection.aggregate.as_ref().filter(|aggregate| !aggregate.sort.is_empty()) {
             alerts = std::mem::take(&mut self.held);

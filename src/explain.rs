@@ -95,6 +95,9 @@ fn body(text: &mut String, of: &SelectionBody, indent: &str) {
                 body(text, inner, &format!("{indent}  "));
             }
         }
+        SelectionBody::Alerts(chained) => {
+            let _ = writeln!(text, "{indent}alerts of `{}`", chained.detection.metadata.title.value);
+        }
     }
 }
 
@@ -173,6 +176,7 @@ fn items(of: &SelectionBody) -> Vec<&Item> {
     match of {
         SelectionBody::Items(items) => items.iter().collect(),
         SelectionBody::Alternatives(bodies) => bodies.iter().flat_map(items).collect(),
+        SelectionBody::Alerts(chained) => chained.detection.selections.iter().flat_map(|selection| items(&selection.body)).collect(),
     }
 }
 

@@ -106,27 +106,37 @@ pub fn lower(
     surroundings: &dyn Surroundings,
     diagnostics: &mut Diagnostics,
 ) -> Option<Detection> {
-    let filters = Filters { path: &source.path, rules, surroundings };
-    let Some(block) = &spec.correlation else { return lower_rule(source, spec, None, &filters, diagnostics) };
-    let (spec, events) = correlation::resolve(spec, block, &filters, diagnostics)?;
-    lower_rule(source, &spec, Some(events), &filters, diagnostics)
+    lower_document(source, spec, &filters(source, rules, surroundings), diagnostics)
+}
+
+fn filters<'a>(source: &'a Source, rules: &'a Rules, surroundings: &'a dyn Surroundings) -> Filters<'a> {
+    Filters { path: &source.path, rules, surroundings, home: &source.path, depth: 0 }
+}
+
+fn lower_document(source: &Source, spec: &Spec, filters: &Filters<'_>, diagnostics: &mut Diagnostics) -> Option<Detection> {
+    let Some(block) = &spec.correlation else { return lower_rule(source, spec, None, filters, diagnostics) };
+    let correlation = correlation::resolve(spec, block, filters, diagnostics)?;
+    lower_rule(source, &correlation.spec, Some((correlation.events, correlation.log_source)), filters, diagnostics)
 }
 
 /// Reports what is wrong in a filter, which is no detection of its own.
 pub fn check_filter(source: &Source, spec: &Spec, rules: &Rules, surroundings: &dyn Surroundings, diagnostics: &mut Diagnostics) {
-    filter::check(&Filters { path: &source.path, rules, surroundings }, spec, diagnostics);
+    filter::check(&filters(source, rules, surroundings), spec, diagnostics);
 }
 
 /// Lowers a spec with its own selections, or with those of other rules.
 fn lower_rule(
     source: &Source,
     spec: &Spec,
-    events: Option<Events>,
+    events: Option<(Events, Arc<LogSource>)>,
     filters: &Filters<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Detection> {
     let surroundings = filters.surroundings;
-    let log_source = resolve_log_source(spec, surroundings, diagnostics);
+    let (events, log_source) = match events {
+        Some((events, log_source)) => (Some(events), log_source),
+        None => (None, resolve_log_source(spec, surroundings, diagnostics)),
+    };
     let lists = fill_lists(spec, surroundings, diagnostics);
     let parameters = parameters(spec, surroundings);
     let mut lowering = Lowering { spec, log_source: &log_source, lists: &lists, parameters: &parameters, filled: 0, diagnostics };
@@ -146,7 +156,7 @@ fn lower_rule(
     };
     let exclusions = exclusions(&mut lowering, surroundings);
     let columns = lowering.columns();
-    let schedule = lowering.schedule();
+    let schedule = lowering.schedule(selections.as_deref().unwrap_or_default());
     let aggregate = spec.aggregate.as_ref().map(|block| aggregate::lower(&mut lowering, block, &selections));
     let tests = events::tests(&mut lowering, surroundings);
     let condition = match (&formula, &selections) {
@@ -435,11 +445,13 @@ impl Lowering<'_, '_> {
         None
     }
 
-    fn schedule(&mut self) -> Schedule {
+    fn schedule(&mut self, selections: &[Selection]) -> Schedule {
         let block = self.spec.schedule.as_ref();
         let every = block.map_or(DEFAULT_EVERY, |block| block.every);
         let delay = block.and_then(|block| block.delay).unwrap_or(DEFAULT_DELAY);
-        let needed = every + self.reach();
+        let chained = selections.iter().filter_map(|selection| selection.body.alerts());
+        let behind = chained.map(|inner| inner.detection.schedule.lookback - inner.detection.schedule.every).max().unwrap_or_default();
+        let needed = every + self.reach() + behind;
         let lookback = block.and_then(|block| block.lookback.as_ref());
         if let Some(written) = lookback
             && written.value < needed

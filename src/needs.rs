@@ -2,9 +2,10 @@
 //! and fields that their queries read, and what must be true first.
 
 use crate::detection::Detection;
-use crate::logsource::{AqlOrigin, LogSource, Platform};
+use crate::logsource::{AqlOrigin, Field, LogSource, Platform};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What detections need, by platform.
 #[derive(Debug, Default, Serialize)]
@@ -29,12 +30,18 @@ impl Needs {
     pub fn of<'d>(detections: impl IntoIterator<Item = &'d Detection>) -> Needs {
         let mut needs = Needs::default();
         for detection in detections {
-            needs.add(detection);
+            needs.add(detection, &[]);
         }
         needs
     }
 
-    fn add(&mut self, detection: &Detection) {
+    /// Adds a detection, and the fields that another one reads of its alerts.
+    fn add(&mut self, detection: &Detection, alerts: &[(String, Arc<Field>)]) {
+        detection.chained().for_each(|(_, chained)| self.add(&chained.detection, &chained.fields));
+        // what only counts the alerts of others needs what they need
+        if detection.event_formula().is_none() {
+            return;
+        }
         let source = &detection.log_source;
         for (platform, text) in &source.prerequisites {
             self.prerequisites.entry(platform.key()).or_default().insert(text.clone());
@@ -43,12 +50,14 @@ impl Needs {
             let Some(origin) = origin(source, platform) else { continue };
             let mut read = BTreeSet::new();
             let mut missing = BTreeSet::new();
-            detection.fields(&mut |field| match field.binding(platform) {
+            let mut see = |field: &Arc<Field>| match field.binding(platform) {
                 Some(binding) => read.extend(binding.place.columns().into_iter().map(|(column, _)| column.to_owned())),
                 None => {
                     missing.insert(field.name.clone());
                 }
-            });
+            };
+            alerts.iter().for_each(|(_, field)| see(field));
+            detection.fields(&mut |field| see(field));
             for (_, selector) in source.selectors.iter().filter(|(other, _)| *other == platform) {
                 selector.predicates(&mut |predicate| {
                     predicate.fields(&mut |field| {

@@ -57,12 +57,14 @@ impl Rules {
         all
     }
 
-    /// The rule with an id or a name.
-    pub fn find(&self, reference: &str) -> Found<'_> {
-        match self.places.get(&key(reference)).map(Vec::as_slice) {
-            None | Some([]) => Found::Nothing,
-            Some([place]) => Found::One(&self.rules[*place]),
-            Some(places) => Found::Several(places.iter().map(|place| self.rules[*place].path.as_str()).collect()),
+    /// The rule with an id or a name: one of the file at `path`, else of all.
+    pub fn find(&self, reference: &str, path: &str) -> Found<'_> {
+        let all: Vec<&Rule> = self.places.get(&key(reference)).into_iter().flatten().map(|place| &self.rules[*place]).collect();
+        let near: Vec<&Rule> = all.iter().copied().filter(|rule| rule.path == path).collect();
+        match if near.is_empty() { all } else { near }.as_slice() {
+            [] => Found::Nothing,
+            [rule] => Found::One(rule),
+            several => Found::Several(several.iter().map(|rule| rule.path.as_str()).collect()),
         }
     }
 

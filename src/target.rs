@@ -7,7 +7,7 @@ pub mod sigma;
 pub mod spl;
 
 use crate::detection::{Condition, Detection, Window};
-use crate::diagnostic::{A014, Code, Diagnostic, E0403, K009, P008};
+use crate::diagnostic::{A014, Code, Diagnostic, E0113, E0114, E0401, E0403, K009, P008};
 use crate::logsource::Platform;
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
@@ -240,6 +240,9 @@ pub struct Artefact {
 /// Compiles a detection for a target. Approximations are reported in the result; whether somebody has accepted them
 /// is for the caller to decide.
 pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplates, options: &Options) -> Result<Artefact, Vec<Diagnostic>> {
+    if let Some(problem) = chained(detection, target) {
+        return Err(vec![problem]);
+    }
     if let Some(problem) = unmapped(detection, target).filter(|_| !options.unmapped) {
         return Err(vec![problem]);
     }
@@ -301,6 +304,43 @@ fn missing(detection: &Detection, target: Target) -> Option<Diagnostic> {
     let help =
         format!("where they are collected all the same, a site file says so: `log-sources: {{ {path}: {{ {}: … }} }}`", target.name());
     Some(Diagnostic::error(E0403, detection.log_source_span, message).help(help))
+}
+
+/// That a query cannot count what other detections find: alerts of correlations, or events of several log sources.
+fn chained(detection: &Detection, target: Target) -> Option<Diagnostic> {
+    let reason = match target {
+        Target::Aql => "a query has no window over the alerts of another window",
+        Target::Spl => "the alerts would need a window of their own beside that of the events, and `streamstats` has one for both",
+        Target::Kql => "each window joins its instants with all events, and this one would do so for each instant of the other",
+        Target::Sigma => return None,
+    };
+    let all: Vec<(usize, &Detection)> = detection.chained().map(|(index, chained)| (index, &*chained.detection)).collect();
+    let (first, _) = all.first()?;
+    let path = |detection: &Detection| detection.log_source.id.path();
+    let correlation = all.iter().find(|(_, inner)| inner.aggregate.is_some());
+    let elsewhere = all.iter().find(|(_, inner)| path(inner) != path(detection));
+    let (code, index, what, help) = match (correlation, elsewhere) {
+        (Some((index, inner)), _) => {
+            let title = &inner.metadata.title.value;
+            (
+                E0401,
+                index,
+                format!("a correlation that counts the alerts of `{title}`: {reason}"),
+                format!("name the rules that `{title}` counts"),
+            )
+        }
+        (None, Some((index, inner))) => {
+            let what = format!("a correlation over the log sources `{}` and `{}`: a query reads one", path(detection), path(inner));
+            (E0113, index, what, "write a correlation for each log source".to_owned())
+        }
+        (None, None) => {
+            let what = "a group key that is another field in each rule: a query groups all events by the same fields".to_owned();
+            (E0114, first, what, "let the alias stand for one field".to_owned())
+        }
+    };
+    let message = format!("{} cannot express {what}", target.title());
+    let help = format!("{help}, or skip the target: `targets: {{ {}: {{ skip: <reason> }} }}`", target.name());
+    Some(Diagnostic::error(code, detection.selections[*index].span, message).help(help))
 }
 
 /// The detection with what tells the log source's events from others on the target's platform.

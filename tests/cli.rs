@@ -770,3 +770,34 @@ fn odd_lines_of_events() {
     scratch.write("binary.jsonl", b"\xff\xfe\x00\n{\"a\": \"\xff\"}\n");
     scratch.run(["eval", "detections", "--events", "binary.jsonl"]).code(1).err_has("binary.jsonl:1: the line is not JSON");
 }
+
+// ---- correlations ----
+
+#[test]
+fn correlations_count_alerts_and_rules_of_other_files() {
+    let scratch = Scratch::new();
+    let log_source = "logsource: { product: jira, service: cloud_audit }";
+    let rule = |name: &str, action: &str| {
+        format!("title: {name}\nname: {name}\n{log_source}\ndetection: {{ selection: {{ action: {action} }}, condition: selection }}\n")
+    };
+    let many = "title: Many\nname: many\ncorrelation: { type: event_count, rules: [failed], group-by: [user], timespan: 10m, condition: { gte: 3 } }\n";
+    let skipped = "targets: { aql: { skip: x }, spl: { skip: x }, kql: { skip: x } }";
+    let brute = format!(
+        "title: Brute\nname: brute\n{skipped}\ncorrelation: {{ type: temporal_ordered, rules: [many, login], group-by: [user], timespan: 10m }}\n\
+         tests:\n  - name: not by robots\n    events:\n      \
+         - {{ at: 0s, every: 1m, repeat: 3, for-each: {{ user: [ann, robot] }}, event: {{ action: failed }} }}\n      \
+         - {{ at: 6m, for-each: {{ user: [ann, robot] }}, event: {{ action: login }} }}\n    expect: {{ alerts: [ {{ user: ann }} ] }}\n"
+    );
+    let filter =
+        format!("title: Robots\n{log_source}\nfilter: {{ rules: [failed], selection: {{ user: robot }}, condition: not selection }}\n");
+    scratch.write("detections/rules.yml", format!("{}---\n{}---\n{filter}", rule("failed", "failed"), rule("login", "login")));
+    scratch.write("detections/many.yml", many);
+    scratch.write("detections/brute.yml", brute);
+    scratch.run(["test"]).code(0).out_has("1 test in 1 spec: all passed");
+    scratch.run(["build"]).code(0);
+    assert_eq!(scratch.names("out"), ["manifest.json", "sigma/brute.yml"], "what is counted has no outputs of its own");
+    scratch.write("detections/many.yml", many.replace("[failed]", "[failed, brute]"));
+    scratch.run(["check"]).code(1).err_has("the alerts of the correlation `brute` cannot be counted: it counts this one itself");
+    scratch.write("detections/many.yml", many.replace("[failed]", "[fialed]"));
+    scratch.run(["check"]).code(1).err_has("did you mean `failed`? (until then,").err_has("the correlation `many` has errors");
+}

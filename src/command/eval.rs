@@ -2,7 +2,7 @@
 
 use super::workspace::{Workspace, lenient};
 use super::{EvalArguments, Outcome, files};
-use crate::detection::{Condition, Detection};
+use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, E0211, Severity};
 use crate::evaluate::{Alert, Evaluator, Evaluators, Problem, RunOptions, read_time};
 use anyhow::{Context, bail};
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
         for detection in understood {
             match Evaluator::new(&detection, RunOptions::default()).err() {
                 Some(problem) => problems.push(pattern_problem(&problem)),
-                None => detections.push(of_mixed_events(detection)),
+                None => detections.push(detection.among_others()),
             }
         }
         good &= problems.is_empty();
@@ -53,13 +53,6 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
         Err(error) if files::is_closed_pipe(&error) => workspace.finish(good),
         Err(error) => Err(error),
     }
-}
-
-/// The events may be those of many log sources: a detection looks at its own.
-fn of_mixed_events(mut detection: Detection) -> Detection {
-    let own = detection.log_source.own_events();
-    detection.condition = Condition::all(own.into_iter().chain([detection.condition]));
-    detection
 }
 
 fn pattern_problem(problem: &Problem) -> Diagnostic {
@@ -141,7 +134,7 @@ fn each(
 /// Where the time was looked for.
 fn timeless(detections: &[Detection]) -> String {
     let mut places: Vec<String> = Vec::new();
-    for time in detections.iter().map(|detection| &detection.log_source.time) {
+    for time in detections.iter().flat_map(Detection::log_sources).map(|log_source| &log_source.time) {
         for place in [format!("`{}`", time.name), format!("`{}`", time.event.text())] {
             if !places.contains(&place) {
                 places.push(place);
@@ -170,7 +163,7 @@ fn sorted(
 ) -> anyhow::Result<usize> {
     let mut events = Vec::new();
     let bad = each(arguments, detections, |place, event| {
-        let time = detections.iter().find_map(|detection| read_time(&detection.log_source, &event));
+        let time = detections.iter().flat_map(Detection::log_sources).find_map(|log_source| read_time(log_source, &event));
         let readable = time.is_some();
         events.extend(time.map(|time| (time, place.to_owned(), event)));
         Ok(readable)

@@ -75,6 +75,8 @@ pub struct Aggregator<'d> {
     /// The time of the latest event, matching or not.
     now: Option<i64>,
     mode: Mode,
+    /// Whether sliding windows have a row for each instant at which the condition holds, not only where that begins.
+    every_instant: bool,
     /// The encoded keys of the event at hand.
     scratch: String,
 }
@@ -118,14 +120,15 @@ struct Counted {
 
 impl<'d> Aggregator<'d> {
     /// The state before the first event.
-    pub fn new(detection: &'d Detection, aggregate: &'d Aggregate, selections: Vec<Matcher>) -> Self {
+    pub fn new(detection: &'d Detection, aggregate: &'d Aggregate, selections: Vec<Matcher>, every_instant: bool) -> Self {
         let mode = match aggregate.window {
             Window::Tumbling(length) => Mode::Tumbling { length: length.max(1) },
             Window::Sliding { length, at } => Mode::Sliding { length: length.max(1), at, events: VecDeque::new(), pending: Vec::new() },
             Window::Lookback => Mode::Lookback,
         };
         let log_source = &*detection.log_source;
-        Self { aggregate, log_source, selections, groups: FxHashMap::default(), now: None, mode, scratch: String::new() }
+        let groups = FxHashMap::default();
+        Self { aggregate, log_source, selections, groups, now: None, mode, every_instant, scratch: String::new() }
     }
 
     /// Time moves on: returns the rows that are settled now, in order.
@@ -151,10 +154,11 @@ impl<'d> Aggregator<'d> {
         }
     }
 
-    /// Counts an event that matches the detection's condition, after [`Aggregator::advance`] to its time.
-    pub fn count(&mut self, event: &Event<'_>) {
+    /// Counts an event that matches the detection's condition, or an alert of a selection, after [`Aggregator::advance`]
+    /// to its time.
+    pub fn count(&mut self, event: &Event<'_>, alert_of: Option<usize>) {
         let keys = self.keys(event);
-        let scope = EventScope { event: *event, log_source: self.log_source, selections: &self.selections };
+        let scope = EventScope { event: *event, log_source: self.log_source, selections: &self.selections, alert_of };
         let contribution = contribution(&self.aggregate.measures, &scope, event.time);
         let removable = matches!(self.mode, Mode::Sliding { .. });
         if !self.groups.contains_key(self.scratch.as_str()) {
@@ -215,7 +219,7 @@ impl<'d> Aggregator<'d> {
             let row = row(self.aggregate, group, (now.saturating_sub(*length), now));
             let held = before.is_some_and(|(time, held)| held && now.saturating_sub(time) < *length);
             group.judged = Some((now, row.is_some()));
-            if at.is_some() || !held {
+            if at.is_some() || self.every_instant || !held {
                 rows.extend(row);
             }
         }

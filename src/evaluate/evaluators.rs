@@ -25,10 +25,11 @@ struct Run<'d> {
     clock: usize,
 }
 
-/// The time of events as one or more log sources read it.
+/// The time of events as detections read it.
 #[derive(Debug, Clone)]
 struct Clock<'d> {
-    log_source: &'d LogSource,
+    /// The log sources of a detection: the first that finds a time says it.
+    log_sources: Vec<&'d LogSource>,
     /// How many events had a time, and the last one.
     seen: (usize, i64),
 }
@@ -43,17 +44,18 @@ impl<'d> Evaluators<'d> {
             if detection.aggregate.is_some() {
                 all.windows.push(all.runs.len());
             }
-            let clock = all.clock(&detection.log_source);
+            let clock = all.clock(detection.log_sources());
             all.runs.push(Run { evaluator: Evaluator::new(detection, options)?, clock });
         }
         Ok(all)
     }
 
-    fn clock(&mut self, log_source: &'d LogSource) -> usize {
+    fn clock(&mut self, mut log_sources: Vec<&'d LogSource>) -> usize {
         let reads = |log_source: &LogSource| (place(&log_source.time), log_source.time_format);
-        let same = |clock: &Clock<'_>| reads(clock.log_source) == reads(log_source);
+        log_sources.dedup_by_key(|log_source| reads(log_source));
+        let same = |clock: &Clock<'_>| clock.log_sources.iter().copied().map(reads).eq(log_sources.iter().copied().map(reads));
         self.clocks.iter().position(same).unwrap_or_else(|| {
-            self.clocks.push(Clock { log_source, seen: (0, i64::MIN) });
+            self.clocks.push(Clock { log_sources, seen: (0, i64::MIN) });
             self.clocks.len() - 1
         })
     }
@@ -89,7 +91,8 @@ impl<'d> Evaluators<'d> {
 
 impl Clock<'_> {
     fn read(&mut self, fields: &Map<String, Json>) -> Result<Option<i64>, Problem> {
-        let Some(time) = event::read_time(self.log_source, fields) else { return Ok(None) };
+        let time = self.log_sources.iter().find_map(|log_source| event::read_time(log_source, fields));
+        let Some(time) = time else { return Ok(None) };
         let (index, previous) = self.seen;
         if time < previous {
             return Err(Problem::OutOfOrder { index, time, previous });

@@ -145,6 +145,8 @@ pub struct EventScope<'e> {
     pub log_source: &'e LogSource,
     /// The detection's selections.
     pub selections: &'e [Matcher],
+    /// The selection whose alert the event is; none: it is an event of the log source.
+    pub alert_of: Option<usize>,
 }
 
 impl Scope for EventScope<'_> {
@@ -153,7 +155,10 @@ impl Scope for EventScope<'_> {
     }
 
     fn selection(&self, index: usize) -> bool {
-        self.selections.get(index).is_some_and(|selection| selection.holds(&self.event))
+        match self.alert_of {
+            Some(selection) => index == selection,
+            None => self.selections.get(index).is_some_and(|selection| selection.holds(&self.event)),
+        }
     }
 
     fn column(&self, _: ColumnReference) -> Value {

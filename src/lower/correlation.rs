@@ -4,13 +4,14 @@
 use super::filter::{self, Filters};
 use super::{List, Lowering, MAX_COMBINATIONS, column_name, combinations, exclusions, fill_lists, parameters, resolve_log_source};
 use crate::condition;
-use crate::detection::{Formula, Quantity, Selection};
-use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0104, E0110, E0111, E0112, E0113, E0114, E0307, did_you_mean};
+use crate::detection::{Alert, Chained, Detection, Formula, Quantity, Selection, SelectionBody};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0103, E0104, E0110, E0111, E0112, E0115, E0216, E0307, did_you_mean};
 use crate::expression::Relational;
 use crate::expression::parse::{Written, WrittenKind};
 use crate::letter_case::identifier;
-use crate::rules::Found;
-use crate::source::{Span, Spanned};
+use crate::logsource::{Field, LogSource, LogSourceReference};
+use crate::rules::{Found, Rule};
+use crate::source::{Source, Span, Spanned};
 use crate::spec::{
     AggregateBlock, AliasBlock, Body, CorrelationBlock, CorrelationCondition, CorrelationKind, ItemBlock, ListBlock, Spec, WindowBlock,
 };
@@ -33,23 +34,54 @@ struct Base {
     spec: Arc<Spec>,
     /// Which of all selections say what it matches.
     formula: Formula,
+    /// If it is a correlation, or a rule whose fields are others than those of the other rules: what it means. Its alerts
+    /// are counted.
+    alerts: Option<Arc<Detection>>,
+}
+
+impl Base {
+    /// Whether a name that the correlation writes is that of this rule.
+    fn is_called(&self, name: &str) -> bool {
+        self.reference.value == name || self.names.iter().any(|own| own == name)
+    }
+
+    /// The field that a name stands for; the alerts of a correlation are also known by its aliases.
+    fn field<'n>(&'n self, name: &'n str) -> &'n str {
+        let keys = self.alerts.iter().filter_map(|inner| inner.aggregate.as_ref()).flat_map(|aggregate| &aggregate.group_by);
+        keys.into_iter().find(|key| key.name == column_name(name)).map_or(name, |key| &key.field.name)
+    }
+}
+
+/// How many correlations may count one another.
+const LONGEST_CHAIN: usize = 8;
+
+/// A correlation as everything that follows needs it.
+pub(super) struct Resolved {
+    /// The spec with an aggregate.
+    pub spec: Spec,
+    /// What it counts.
+    pub events: Events,
+    /// The log source of its rules; of several an open one, whose fields are the group keys.
+    pub log_source: Arc<LogSource>,
 }
 
 /// The correlation as a spec with an aggregate, and the events that it counts.
-pub(super) fn resolve(
-    spec: &Spec,
-    block: &CorrelationBlock,
-    filters: &Filters<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<(Spec, Events)> {
-    let mut resolver = Resolver { spec, block, filters, diagnostics };
+pub(super) fn resolve(spec: &Spec, block: &CorrelationBlock, filters: &Filters<'_>, diagnostics: &mut Diagnostics) -> Option<Resolved> {
+    let mut resolver = Resolver { spec, block, filters, several: false, diagnostics };
     let mut bases = resolver.bases()?;
-    resolver.one_log_source(&bases)?;
     resolver.aliases(&bases)?;
+    let first = bases.first()?.spec.log_source.clone();
+    let mut log_source = resolve_log_source(&bases.first()?.spec, filters.surroundings, resolver.diagnostics);
+    resolver.several = one_log_source(&bases).is_some() || block.aliases.iter().any(|alias| one_field(alias, &bases).is_none());
+    if resolver.several {
+        for base in bases.iter_mut().filter(|base| base.alerts.is_none()) {
+            base.alerts = Some(resolver.lowered_alone(base, filters)?);
+        }
+        log_source = Arc::new(of_several(&bases, &log_source));
+    }
     let events = resolver.events(&mut bases)?;
     let aggregate = resolver.aggregate(&bases, &events)?;
-    let log_source = bases.first()?.spec.log_source.clone();
-    Some((Spec { log_source, aggregate: Some(aggregate), ..spec.clone() }, events))
+    Some(Resolved { spec: Spec { log_source: first, aggregate: Some(aggregate), ..spec.clone() }, events, log_source })
 }
 
 /// Measures, and a condition over them.
@@ -59,6 +91,8 @@ struct Resolver<'a, 'd> {
     spec: &'a Spec,
     block: &'a CorrelationBlock,
     filters: &'a Filters<'a>,
+    /// Whether the rules have several log sources, or an alias stands for several fields.
+    several: bool,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -115,32 +149,76 @@ impl Resolver<'_, '_> {
         };
         let reason = match &rule.spec {
             None => "it has errors",
-            Some(spec) if spec.correlation.is_some() => "correlations of correlations are not supported yet",
             Some(spec) if spec.filter.is_some() => "it is a filter",
             Some(spec) if spec.aggregate.is_some() => "it counts events itself",
             Some(spec) => {
                 let spec = if rule.path == self.filters.path { Arc::clone(spec) } else { Arc::new(moved(spec, span)) };
                 let written = spec.metadata.name.as_deref().unwrap_or(&spec.metadata.title.value);
                 let name = Some(identifier(written)).filter(|name| !name.is_empty()).unwrap_or_else(|| "rule".to_owned());
-                return Some(Base { reference: reference.clone(), names: rule.names.clone(), name, spec, formula: Formula::Everything });
+                let (reference, names) = (reference.clone(), rule.names.clone());
+                let base = Base { reference, names, name, spec, formula: Formula::Everything, alerts: None };
+                return if base.spec.correlation.is_some() { self.chained(base, rule) } else { Some(base) };
             }
         };
-        let help = "a correlation counts the events of rules that have a `detection` and no `aggregate`";
+        let help = "a correlation counts the events of rules that have a `detection` and no `aggregate`, and the alerts of correlations";
         self.fail(Diagnostic::error(E0112, span, format!("the rule `{name}` cannot be counted: {reason}")).help(help))
     }
 
-    fn one_log_source(&mut self, bases: &[Base]) -> Option<()> {
-        let first = bases.first()?;
-        let id = &first.spec.log_source.value.id;
-        match bases.iter().find(|base| base.spec.log_source.value.id != *id) {
-            None => Some(()),
-            Some(other) => {
-                let message =
-                    format!("the rules have different log sources: `{}` and `{}`", id.path(), other.spec.log_source.value.id.path());
-                let error = Diagnostic::error(E0113, other.reference.span, message).label(first.reference.span, format!("`{}`", id.path()));
-                self.fail(error.help("one query reads one log source: write a correlation for each"))
+    /// A correlation that this one counts.
+    fn chained(&mut self, base: Base, rule: &Rule) -> Option<Base> {
+        let (name, span) = (&base.reference.value, base.reference.span);
+        let problem = match () {
+            () if self.leads_back(&base.spec, &rule.path, &mut Vec::new()) => {
+                Some(("it counts this one itself", "a correlation counts what other documents find"))
             }
+            () if self.filters.depth == LONGEST_CHAIN => Some(("too many correlations count one another", "count the events directly")),
+            () => None,
+        };
+        if let Some((problem, help)) = problem {
+            let message = format!("the alerts of the correlation `{name}` cannot be counted: {problem}");
+            return self.fail(Diagnostic::error(E0112, span, message).help(help));
         }
+        let filters = Filters { home: &rule.path, depth: self.filters.depth + 1, ..*self.filters };
+        let alerts = self.lowered_alone(&base, &filters)?;
+        let reference = LogSourceReference { id: alerts.log_source.id.clone(), definition: None };
+        let log_source = Spanned::new(reference, alerts.log_source_span);
+        Some(Base { spec: Arc::new(Spec { log_source, ..Spec::clone(&base.spec) }), alerts: Some(alerts), ..base })
+    }
+
+    /// What a rule or a correlation means by itself. What is said to people, and when it would run, does not matter.
+    fn lowered_alone(&mut self, base: &Base, filters: &Filters<'_>) -> Option<Arc<Detection>> {
+        let spec = Spec {
+            fields: Vec::new(),
+            alert: Alert::default(),
+            schedule: None,
+            targets: Vec::new(),
+            tests: Vec::new(),
+            mutants: Vec::new(),
+            ..Spec::clone(&base.spec)
+        };
+        let lowered = super::lower_document(&Source::new(filters.home, ""), &spec, filters, &mut Diagnostics::new());
+        if lowered.is_none() {
+            let what = if base.spec.correlation.is_some() { "correlation" } else { "rule" };
+            let message = format!("the {what} `{}` has errors", base.reference.value);
+            return self.fail(Diagnostic::error(E0112, base.reference.span, message).help("they are reported where it stands"));
+        }
+        lowered.map(Arc::new)
+    }
+
+    /// Whether a correlation counts, directly or through others, the one at hand.
+    fn leads_back(&self, spec: &Spec, path: &str, seen: &mut Vec<String>) -> bool {
+        let own = [&self.spec.metadata.id, &self.spec.metadata.name];
+        let filters = Filters { home: path, ..*self.filters };
+        spec.correlation.iter().flat_map(|block| &block.rules).any(|reference| {
+            let Found::One(rule) = filters.find(&reference.value) else { return false };
+            let is_own = |name: &String| own.iter().any(|own| own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name)));
+            if rule.path == self.filters.home && rule.names.iter().any(is_own) {
+                return true;
+            }
+            let known = seen.contains(&reference.value);
+            seen.push(reference.value.clone());
+            !known && rule.spec.as_ref().is_some_and(|inner| self.leads_back(inner, &rule.path, seen))
+        })
     }
 
     /// The selections of all rules under names that say which rule they are of.
@@ -168,6 +246,11 @@ impl Resolver<'_, '_> {
 
     /// The selections that a rule uses and its condition, with what the site excludes from it.
     fn lowered(&mut self, base: &Base) -> Option<Events> {
+        if let Some(inner) = &base.alerts {
+            let body = SelectionBody::Alerts(Chained { detection: Arc::clone(inner), fields: self.fields(base, inner)? });
+            let selection = Selection { name: base.name.clone(), span: base.reference.span, body, condition: inner.condition.clone() };
+            return Some(Events { selections: vec![selection], formula: Formula::Selection(0) });
+        }
         let (spec, mut found) = (&*base.spec, Diagnostics::new());
         let log_source = resolve_log_source(spec, self.filters.surroundings, &mut found);
         let lists: Vec<List> = fill_lists(spec, self.filters.surroundings, &mut found);
@@ -199,9 +282,9 @@ impl Resolver<'_, '_> {
             | CorrelationKind::ValueSum
             | CorrelationKind::ValueAverage
             | CorrelationKind::ValuePercentile
-            | CorrelationKind::ValueMedian => self.measured()?,
+            | CorrelationKind::ValueMedian => self.measured(bases)?,
         };
-        let group_by: Option<Vec<_>> = self.block.group_by.iter().map(|key| self.key(key)).collect();
+        let group_by: Option<Vec<_>> = self.block.group_by.iter().map(|key| self.key(key, bases)).collect();
         Some(AggregateBlock {
             span: self.block.span,
             group_by: group_by?,
@@ -217,7 +300,7 @@ impl Resolver<'_, '_> {
     }
 
     /// One measure over the events of all rules.
-    fn measured(&mut self) -> Option<Measured> {
+    fn measured(&mut self, bases: &[Base]) -> Option<Measured> {
         let kind = self.block.kind;
         let Some(CorrelationCondition::Limit { relational, number, span, field, percentile }) = &self.block.condition else { return None };
         let (function, rank) = match kind {
@@ -241,7 +324,7 @@ impl Resolver<'_, '_> {
                 let error = Diagnostic::error(E0104, field.span, "`event_count` counts events, not the values of a field");
                 return self.fail(error.help("remove `field`, or use `type: value_count`"));
             }
-            (_, Some(field)) => arguments.push(self.key(field)?.1),
+            (_, Some(field)) => arguments.push(self.key(field, bases)?.1),
             (_, None) => {
                 let error = Diagnostic::error(E0103, *span, format!("`condition` of `{}` has no `field`", kind.name()));
                 return self.fail(error.help("name the field whose values are measured: `field: user`"));
@@ -345,20 +428,15 @@ impl Resolver<'_, '_> {
             parts.iter().map(|part| resolver.rules_seen(part, bases, seen)).collect::<Option<Vec<_>>>()
         };
         match written {
-            condition::Written::Name(name) => {
-                let named = |base: &Base| base.reference.value == name.value || base.names.contains(&name.value);
-                match bases.iter().position(named) {
-                    Some(index) => Some(Written { span: name.span, ..seen[index].clone() }),
-                    None => {
-                        let known = bases.iter().map(|base| base.reference.value.as_str());
-                        let help = did_you_mean(&name.value, known)
-                            .unwrap_or_else(|| "a condition names rules that stand under `rules`".to_owned());
-                        self.fail(
-                            Diagnostic::error(E0111, name.span, format!("`{}` is no rule of this correlation", name.value)).help(help),
-                        )
-                    }
+            condition::Written::Name(name) => match bases.iter().position(|base| base.is_called(&name.value)) {
+                Some(index) => Some(Written { span: name.span, ..seen[index].clone() }),
+                None => {
+                    let known = bases.iter().map(|base| base.reference.value.as_str());
+                    let help =
+                        did_you_mean(&name.value, known).unwrap_or_else(|| "a condition names rules that stand under `rules`".to_owned());
+                    self.fail(Diagnostic::error(E0111, name.span, format!("`{}` is no rule of this correlation", name.value)).help(help))
                 }
-            }
+            },
             condition::Written::Not(inner) => Some(not(self.rules_seen(inner, bases, seen)?)),
             condition::Written::And(parts) => Some(all(each(self, parts)?, self.block.span)),
             condition::Written::Or(parts) => Some(any(each(self, parts)?, self.block.span)),
@@ -383,7 +461,7 @@ impl Resolver<'_, '_> {
     fn aliases(&mut self, bases: &[Base]) -> Option<()> {
         let mut good = true;
         for (rule, field) in self.block.aliases.iter().flat_map(|alias| &alias.fields) {
-            let Some(base) = bases.iter().find(|base| base.reference.value == rule.value || base.names.contains(&rule.value)) else {
+            let Some(base) = bases.iter().find(|base| base.is_called(&rule.value)) else {
                 let known = bases.iter().map(|base| base.reference.value.as_str());
                 let help = did_you_mean(&rule.value, known).unwrap_or_else(|| "an alias names rules that stand under `rules`".to_owned());
                 let message = format!("`{}` is no rule of this correlation", rule.value);
@@ -392,36 +470,101 @@ impl Resolver<'_, '_> {
                 continue;
             };
             let log_source = resolve_log_source(&base.spec, self.filters.surroundings, &mut Diagnostics::new());
-            good &= super::field(&log_source, &field.value, field.span, self.diagnostics).is_some();
+            good &= super::field(&log_source, base.field(&field.value), field.span, self.diagnostics).is_some();
         }
         good.then_some(())
     }
 
     /// A field, or what an alias stands for, with the column's name.
-    fn key(&mut self, key: &Spanned<String>) -> Option<(Option<Spanned<String>>, Written)> {
-        let field = |field: &Spanned<String>| Written { kind: WrittenKind::Name(field.value.clone()), span: field.span };
-        let Some(AliasBlock { name: alias, fields }) = self.block.aliases.iter().find(|alias| alias.name.value == key.value) else {
-            return Some((None, field(key)));
+    fn key(&mut self, key: &Spanned<String>, bases: &[Base]) -> Option<(Option<Spanned<String>>, Written)> {
+        let alias = self.block.aliases.iter().find(|alias| alias.name.value == key.value);
+        let column = alias.map(|_| key.clone());
+        let meant = match alias.filter(|_| !self.several) {
+            Some(alias) => match one_field(alias, bases).flatten() {
+                Some(field) => field,
+                None => return self.no_field(alias),
+            },
+            None => key.clone(),
         };
-        let mut meant: Option<&Spanned<String>> = None;
-        for (_, field) in fields {
-            match meant {
-                Some(first) if first.value != field.value => {
-                    let message = format!("the alias `{}` stands for `{}` and for `{}`", alias.value, first.value, field.value);
-                    let error = Diagnostic::error(E0114, field.span, message).label(first.span, "the other field");
-                    return self.fail(error.help("an alias must stand for the same field in every rule: the rules have one log source"));
+        Some((column, Written { span: meant.span, kind: WrittenKind::Name(meant.value) }))
+    }
+
+    fn no_field<T>(&mut self, alias: &AliasBlock) -> Option<T> {
+        let message = format!("the alias `{}` names no field", alias.name.value);
+        self.fail(Diagnostic::error(E0103, alias.name.span, message).help("write `rule: field`"))
+    }
+
+    /// The fields of a rule's alerts that the correlation reads: by the name that it reads them by, and its own.
+    fn fields(&mut self, base: &Base, inner: &Detection) -> Option<Vec<(String, Arc<Field>)>> {
+        let measured = match &self.block.condition {
+            Some(CorrelationCondition::Limit { field, .. }) => field.as_ref(),
+            Some(CorrelationCondition::Rules(_)) | None => None,
+        };
+        let names: Vec<Spanned<String>> = self.block.group_by.iter().chain(measured).cloned().collect();
+        names.iter().map(|name| self.field_of(name, base, inner)).collect()
+    }
+
+    fn field_of(&mut self, name: &Spanned<String>, base: &Base, inner: &Detection) -> Option<(String, Arc<Field>)> {
+        let written = match self.block.aliases.iter().find(|alias| alias.name.value == name.value) {
+            None => name,
+            Some(alias) => {
+                let own = alias.fields.iter().find(|(rule, _)| base.is_called(&rule.value));
+                match own.or(alias.fields.first().filter(|_| !self.several)) {
+                    Some((_, field)) => field,
+                    None if alias.fields.is_empty() => return self.no_field(alias),
+                    // a group key of that name
+                    None if inner.aggregate.is_some() => name,
+                    None => {
+                        let message = format!("the alias `{}` names no field of `{}`", alias.name.value, base.reference.value);
+                        let error = Diagnostic::error(E0103, alias.name.span, message).label(base.reference.span, "this rule");
+                        return self.fail(error.help(format!("write `{}: field`", base.reference.value)));
+                    }
                 }
-                Some(_) => {}
-                None => meant = Some(field),
             }
+        };
+        let field = super::field(&inner.log_source, base.field(&written.value), written.span, self.diagnostics)?;
+        if let Some(aggregate) = &inner.aggregate
+            && !aggregate.group_by.iter().any(|key| key.field.name == field.name)
+        {
+            let (rule, lacking) = (&base.reference.value, &written.value);
+            let message = format!("the alerts of the correlation `{rule}` have no `{lacking}`: it is none of its group keys");
+            let error = Diagnostic::error(E0115, written.span, message).label(base.reference.span, "this one");
+            return self.fail(error.help(format!("add `{lacking}` to `group-by` of `{rule}`")));
         }
-        match meant {
-            Some(meant) => Some((Some(key.clone()), field(meant))),
-            None => self.fail(
-                Diagnostic::error(E0103, alias.span, format!("the alias `{}` names no field", alias.value)).help("write `rule: field`"),
-            ),
+        if field.list && self.several {
+            let message = format!("`{}` may hold several values, and one is needed here", written.value);
+            return self.fail(Diagnostic::error(E0216, written.span, message).help("use a field that holds one value"));
+        }
+        Some((if self.several { name.value.clone() } else { field.name.clone() }, field))
+    }
+}
+
+/// The first rule whose log source is another one than that of the first.
+fn one_log_source(bases: &[Base]) -> Option<&Base> {
+    let id = |base: &Base| base.spec.log_source.value.id.clone();
+    bases.iter().find(|base| bases.first().is_some_and(|first| id(base) != id(first)))
+}
+
+/// The field that an alias stands for in every rule that it names; `None` if there are several.
+fn one_field(alias: &AliasBlock, bases: &[Base]) -> Option<Option<Spanned<String>>> {
+    let mut meant: Option<Spanned<String>> = None;
+    for (rule, field) in &alias.fields {
+        let base = bases.iter().find(|base| base.is_called(&rule.value));
+        let name = base.map_or(&*field.value, |base| base.field(&field.value));
+        match &meant {
+            Some(first) if first.value != name => return None,
+            Some(_) => {}
+            None => meant = Some(Spanned::new(name.to_owned(), field.span)),
         }
     }
+    Some(meant)
+}
+
+/// The log source of rules that have several: its fields are what the rules hand over.
+fn of_several(bases: &[Base], first: &LogSource) -> LogSource {
+    let mut paths: Vec<String> = bases.iter().map(|base| base.spec.log_source.value.id.path()).collect();
+    paths.dedup();
+    LogSource { title: paths.join(", "), time: first.time.clone(), time_format: first.time_format, ..LogSource::open(first.id.clone()) }
 }
 
 fn not_all(span: Span, rules: usize) -> Diagnostic {
@@ -520,7 +663,29 @@ pub(super) fn moved(spec: &Spec, span: Span) -> Spec {
         }
     }
     spec.parameters.iter_mut().for_each(|(name, _)| name.span = span);
+    spec.metadata.title.span = span;
+    if let Some(block) = &mut spec.correlation {
+        move_correlation(block, span);
+    }
     spec
+}
+
+fn move_correlation(block: &mut CorrelationBlock, place: Span) {
+    block.span = place;
+    block.rules.iter_mut().chain(&mut block.group_by).for_each(|name| name.span = place);
+    for AliasBlock { name, fields } in &mut block.aliases {
+        name.span = place;
+        fields.iter_mut().for_each(|(rule, field)| (rule.span, field.span) = (place, place));
+    }
+    match &mut block.condition {
+        Some(CorrelationCondition::Limit { relational: _, number: _, span, field, percentile }) => {
+            *span = place;
+            field.iter_mut().for_each(|field| field.span = place);
+            percentile.iter_mut().for_each(|rank| rank.span = place);
+        }
+        Some(CorrelationCondition::Rules(written)) => move_condition(written, place),
+        None => {}
+    }
 }
 
 fn move_body(body: &mut Body, span: Span) {

@@ -17,13 +17,18 @@ pub(super) struct Filters<'a> {
     pub rules: &'a Rules,
     /// Everything else, also the rules of other files.
     pub surroundings: &'a dyn Surroundings,
+    /// The file in which references are looked up first: that of the document, or of a correlation that it counts.
+    pub home: &'a str,
+    /// How many correlations count one another on the way to this one.
+    pub depth: usize,
 }
 
 impl Filters<'_> {
     /// The rule of a reference: of the same file first.
     pub fn find(&self, reference: &str) -> Found<'_> {
-        match (self.rules.find(reference), self.surroundings.rules()) {
-            (Found::Nothing, Some(others)) => others.find(reference),
+        let own = if self.home == self.path { self.rules.find(reference, self.path) } else { Found::Nothing };
+        match (own, self.surroundings.rules()) {
+            (Found::Nothing, Some(others)) => others.find(reference, self.home),
             (found, _) => found,
         }
     }

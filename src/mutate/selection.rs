@@ -46,6 +46,8 @@ impl Node {
         match body {
             SelectionBody::Items(items) => Node::All(items.iter().filter_map(|item| ItemNode::of(item, predicates)).collect()),
             SelectionBody::Alternatives(bodies) => Node::Any(bodies.iter().map(|body| Node::of_body(body, predicates)).collect()),
+            // the other detection has tests of its own
+            SelectionBody::Alerts(_) => Node::All(Vec::new()),
         }
     }
 

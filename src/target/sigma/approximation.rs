@@ -1,10 +1,11 @@
 //! A detection goes in; out comes the same detection without what Sigma has no form for, and a deviation for each rewrite.
 
-use crate::detection::{Aggregate, Detection, Window};
+use crate::detection::{Aggregate, Chained, Detection, SelectionBody, Window};
 use crate::diagnostic::{S001, S002, S003, S004, S005, S006, S009};
 use crate::expression::{ColumnReference, Expression, ExpressionKind};
 use crate::target::Deviation;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// See [`crate::target::Target::approximate`].
 pub(super) fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
@@ -13,6 +14,13 @@ pub(super) fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Dev
     }
     let mut detection = detection.clone();
     let mut deviations = Vec::new();
+    for selection in &mut detection.selections {
+        if let SelectionBody::Alerts(Chained { detection, .. }) = &mut selection.body {
+            let (rewritten, more) = approximate(detection);
+            deviations.extend(more);
+            *detection = Arc::new(rewritten.into_owned());
+        }
+    }
     let lookback = detection.schedule.lookback;
     if let Some(aggregate) = &mut detection.aggregate {
         for column in detection.columns.drain(..) {

@@ -27,6 +27,7 @@ pub(super) fn assumptions(detection: &Detection) -> Vec<Deviation> {
             predicate.tests.iter().for_each(|test| of_test(test, &predicate.subject, predicate.span, &mut found));
         });
     }
+    detection.chained().for_each(|(_, chained)| found.extend(assumptions(&chained.detection)));
     if let Some(aggregate) = &detection.aggregate {
         of_aggregate(aggregate, &mut found);
     }
@@ -37,6 +38,8 @@ fn items<'a>(body: &'a SelectionBody, visit: &mut impl FnMut(&'a Item)) {
     match body {
         SelectionBody::Items(list) => list.iter().for_each(visit),
         SelectionBody::Alternatives(bodies) => bodies.iter().for_each(|body| items(body, visit)),
+        // it has assumptions of its own
+        SelectionBody::Alerts(_) => {}
     }
 }
 

@@ -33,17 +33,29 @@ pub(super) fn collection(detection: &Detection, aggregate: &Aggregate, comments:
     if !builder.refused.is_empty() {
         return Err(builder.refused);
     }
-    let base = |base: &Base| builder.base_document(base);
-    Ok(builder.bases.iter().map(base).chain(correlations).collect())
+    let documents = |base: &Base| match &base.counted {
+        Counted::Events(text) => vec![builder.base_document(base, text)],
+        Counted::Alerts(documents) => documents.clone(),
+    };
+    Ok(builder.bases.iter().flat_map(documents).chain(correlations).collect())
 }
 
-/// A rule for the events that a measure counts.
+/// A rule for what a measure counts.
 struct Base {
     /// Which measure it was made for.
     measure: String,
     id: String,
-    /// `logsource` and `detection`.
-    text: String,
+    /// The selection whose alerts it stands for.
+    alert_of: Option<usize>,
+    counted: Counted,
+}
+
+#[derive(PartialEq)]
+enum Counted {
+    /// Events: `logsource` and `detection`.
+    Events(String),
+    /// The alerts of another correlation: its documents.
+    Alerts(Vec<Document>),
 }
 
 /// What a correlation computes.
@@ -75,6 +87,7 @@ impl<'a> Builder<'a> {
             Vec::new()
         });
         let keys = self.group_by();
+        let aliases = self.aliases(&keys);
         let timespan = self.timespan();
         let mut documents = Vec::new();
         let mut names: Vec<String> = Vec::new();
@@ -89,6 +102,9 @@ impl<'a> Builder<'a> {
             }
             entries.push(Entry::new("timespan", Node::Text(timespan.clone())));
             entries.push(Entry::new("condition", Node::Map(kind.condition(value))));
+            if !aliases.is_empty() {
+                entries.push(Entry::new("aliases", Node::Map(aliases.clone())));
+            }
             let metadata = self.correlation_metadata(&name, terms.len() == 1);
             let body = write(&[Entry::new("correlation", Node::Map(entries))]);
             documents.push(Document { head: write(&head(&metadata)), body, tail: write(&tail(&metadata, Vec::new())) });
@@ -109,13 +125,19 @@ impl<'a> Builder<'a> {
 
     fn single(&mut self, threshold: &Threshold) -> Option<(Kind, Vec<usize>, Limit)> {
         let Some(measure) = self.measure(threshold) else {
-            let base = self.base("events", None, None)?;
-            return Some((Kind::Events, vec![base], Limit::of(threshold)));
+            return Some((Kind::Events, self.everything("events")?, Limit::of(threshold)));
         };
         if let MeasureFunction::Ordered(steps) = &measure.function {
             return self.in_order(threshold, measure, steps);
         }
+        if let (MeasureFunction::Count, None) = (&measure.function, &measure.filter) {
+            return Some((Kind::Events, self.everything(&measure.name)?, Limit::of(threshold)));
+        }
         let kind = self.kind(measure)?;
+        if let (Some(_), Kind::Values(_, name)) = (self.detection.chained().next(), &kind) {
+            self.values_of_alerts(name)?;
+            return Some((kind, self.everything(&measure.name)?, Limit::of(threshold)));
+        }
         let guard = match &measure.function {
             MeasureFunction::Distinct(argument) => plain_field(argument).filter(|field| field.optional),
             MeasureFunction::Count
@@ -307,8 +329,101 @@ impl<'a> Builder<'a> {
         format!("{}{letter}", length / unit)
     }
 
-    /// The base rule for the events of a filter that have a value in a field.
+    /// Of rules the values of a field can be measured that is called alike in all of them.
+    fn values_of_alerts(&mut self, name: &str) -> Option<()> {
+        let detection = self.detection;
+        for (index, chained) in detection.chained() {
+            let span = detection.selections[index].span;
+            if chained.detection.aggregate.is_some() {
+                let what = "values of the alerts of another correlation: engines count such alerts, and see no fields in them";
+                self.refuse(span, what, "name the rules that it counts");
+                return None;
+            }
+            if chained
+                .fields
+                .iter()
+                .any(|(key, field)| key == name && Writer::new(&chained.detection.log_source).field(field, span) != name)
+            {
+                self.refuse(span, &format!("`{name}` as a measured field that is another one in each rule"), "group by it instead");
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// `alias: { rule: field }` for each group key that is called otherwise in one of the rules.
+    fn aliases(&mut self, keys: &[String]) -> Vec<Entry> {
+        let detection = self.detection;
+        let mut aliases = Vec::new();
+        for key in keys {
+            let mut fields = Vec::new();
+            for (index, chained) in detection.chained() {
+                let selection = &detection.selections[index];
+                let Some((_, field)) = chained.fields.iter().find(|(name, _)| name == key) else { continue };
+                let written = Writer::new(&chained.detection.log_source).field(field, selection.span);
+                if chained.detection.aggregate.is_none() {
+                    fields.push((Entry::new(self.base_name(&selection.name), Node::Text(written.clone())), written != *key));
+                } else if written != *key {
+                    let what = format!("a group key `{key}` that is `{written}` in the alerts of `{}`", selection.name);
+                    self.refuse(selection.span, &what, "call it alike in both");
+                }
+            }
+            if fields.iter().any(|(_, other)| *other) {
+                aliases.push(Entry::new(key, Node::Map(fields.into_iter().map(|(entry, _)| entry).collect())));
+            }
+        }
+        aliases
+    }
+
+    /// The rules for everything that is counted: its events, and the alerts of other correlations.
+    fn everything(&mut self, measure: &str) -> Option<Vec<usize>> {
+        let chained: Vec<usize> = self.detection.chained().map(|(index, _)| index).collect();
+        let mut bases = Vec::new();
+        if self.detection.event_formula().is_some() {
+            bases.push(self.base(measure, None, None)?);
+        }
+        for index in chained {
+            bases.push(self.alerts(index)?);
+        }
+        Some(bases)
+    }
+
+    /// The correlation or the rule whose alerts are counted. As everything else here it is only a part of this one.
+    fn alerts(&mut self, index: usize) -> Option<usize> {
+        let selection = &self.detection.selections[index];
+        let inner = &selection.body.alerts()?.detection;
+        let taken: Vec<String> = self.bases.iter().map(|base| base.measure.clone()).collect();
+        let name = unique(selection.name.clone(), &taken);
+        let known = self.bases.iter().position(|base| base.alert_of == Some(index));
+        if known.is_some() {
+            return known;
+        }
+        let id = stable_id(&self.detection.metadata, &format!("base:{name}"));
+        let metadata = self.base_metadata(&id, &name, "Base Correlation");
+        let part = Detection { metadata, ..Detection::clone(inner) };
+        let Some(aggregate) = &part.aggregate else {
+            let text = Body::of(&part, self.comments).pruned().write(&part).map_err(|refused| self.refused.extend(refused)).ok()?;
+            self.bases.push(Base { measure: name, id, alert_of: Some(index), counted: Counted::Events(text) });
+            return Some(self.bases.len() - 1);
+        };
+        let mut builder = Builder { detection: &part, aggregate, comments: self.comments, bases: Vec::new(), refused: Vec::new() };
+        if builder.correlations().len() > 1 {
+            let what = format!("the alerts of `{}`, which becomes several correlations", inner.metadata.title.value);
+            self.refuse(selection.span, &what, "require all of its conditions, or none");
+            return None;
+        }
+        let documents = collection(&part, aggregate, self.comments).map_err(|refused| self.refused.extend(refused)).ok()?;
+        self.bases.push(Base { measure: name, id, alert_of: Some(index), counted: Counted::Alerts(documents) });
+        Some(self.bases.len() - 1)
+    }
+
+    /// The base rule for the events of a filter that have a value in a field, or the correlation that the filter names.
     fn base(&mut self, measure: &str, filter: Option<&Expression>, present: Option<&Arc<Field>>) -> Option<usize> {
+        if let Some(ExpressionKind::Selection(index)) = filter.map(|filter| &filter.kind)
+            && self.detection.selections.get(*index).is_some_and(|selection| selection.body.alerts().is_some())
+        {
+            return self.alerts(*index);
+        }
         let mut body = Body::of(self.detection, self.comments);
         match filter.map(|filter| filter::formula(filter, &mut body)) {
             Some(Ok(formula)) => body.require(formula),
@@ -323,21 +438,31 @@ impl<'a> Builder<'a> {
             body.require(Formula::Not(Box::new(Formula::Selection(missing))));
         }
         let text = body.pruned().write(self.detection).map_err(|refused| self.refused.extend(refused)).ok()?;
-        let known = self.bases.iter().position(|base| base.text == text);
+        let counted = Counted::Events(text);
+        let known = self.bases.iter().position(|base| base.counted == counted && base.alert_of.is_none());
         Some(known.unwrap_or_else(|| {
             let taken: Vec<String> = self.bases.iter().map(|base| base.measure.clone()).collect();
             let measure = unique(measure.to_owned(), &taken);
             let id = stable_id(&self.detection.metadata, &format!("base:{measure}"));
-            self.bases.push(Base { measure, id, text });
+            self.bases.push(Base { measure, id, alert_of: None, counted });
             self.bases.len() - 1
         }))
     }
 
-    fn base_document(&self, base: &Base) -> Document {
+    fn base_document(&self, base: &Base, text: &str) -> Document {
+        let metadata = self.base_metadata(&base.id, &base.measure, "Base Rule");
+        Document { head: write(&head(&metadata)), body: text.to_owned(), tail: write(&tail(&metadata, Vec::new())) }
+    }
+
+    fn base_name(&self, measure: &str) -> String {
+        format!("{}_{}", slug(&self.detection.metadata), identifier(measure))
+    }
+
+    fn base_metadata(&self, id: &str, measure: &str, what: &str) -> Metadata {
         let spec = &self.detection.metadata;
         let mut metadata = Metadata {
-            id: Some(base.id.clone()),
-            name: Some(format!("{}_{}", slug(spec), identifier(&base.measure))),
+            id: Some(id.to_owned()),
+            name: Some(self.base_name(measure)),
             related: spec.id.iter().map(|id| (id.clone(), "derived".to_owned())).collect(),
             status: spec.status.clone(),
             level: Some("informational".into()),
@@ -349,8 +474,8 @@ impl<'a> Builder<'a> {
             taxonomy: spec.taxonomy.clone(),
             ..Metadata::default()
         };
-        metadata.title.value = title(spec, &format!("{} (Base Rule)", words(&base.measure)));
-        Document { head: write(&head(&metadata)), body: base.text.clone(), tail: write(&tail(&metadata, Vec::new())) }
+        metadata.title.value = title(spec, &format!("{} ({what})", words(measure)));
+        metadata
     }
 
     /// A single correlation is the spec itself; of several each has an id and a title of its own.

@@ -39,12 +39,19 @@ pub(super) fn assumptions(detection: &Detection) -> Vec<Deviation> {
             measure.expressions().for_each(|expression| of_expression(expression, &mut add));
         }
     }
+    for (index, chained) in detection.chained() {
+        chained.fields.iter().for_each(|(_, field)| add(field, detection.selections[index].span));
+    }
+    let inner: Vec<Deviation> = detection.chained().flat_map(|(_, chained)| assumptions(&chained.detection)).collect();
+    found.extend(inner);
     found
 }
 
 fn of_body(body: &SelectionBody, add: &mut impl FnMut(&Field, Span)) {
     match body {
         SelectionBody::Alternatives(bodies) => bodies.iter().for_each(|body| of_body(body, add)),
+        // its fields are seen there
+        SelectionBody::Alerts(_) => {}
         SelectionBody::Items(items) => {
             items.iter().filter_map(|item: &Item| Some((item.field.as_ref()?, item.span))).for_each(|(f, s)| add(f, s))
         }

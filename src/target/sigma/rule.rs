@@ -48,7 +48,9 @@ impl Body {
     pub fn of(detection: &Detection, comments: bool) -> Body {
         let part =
             |selection: &crate::detection::Selection| Part { name: selection.name.clone(), comment: None, body: selection.body.clone() };
-        let mut body = Body { parts: detection.selections.iter().map(part).collect(), formula: detection.formula.clone() };
+        // alerts of another correlation are rules of their own
+        let formula = detection.event_formula().unwrap_or(Formula::Everything);
+        let mut body = Body { parts: detection.selections.iter().map(part).collect(), formula };
         for (number, exclusion) in detection.exclusions.iter().enumerate() {
             let name = format!("site_exclusion_{}", number + 1);
             let comment = comments.then(|| format!("Excluded at this site: {}", exclusion.reason));
@@ -67,10 +69,11 @@ impl Body {
         self.parts.len() - 1
     }
 
-    /// Requires something more; `(a or b) and a` is `a`.
+    /// Requires something more; `(a or b) and a` is `a`, and so is `a and a`.
     pub fn require(&mut self, formula: Formula) {
         let before = std::mem::replace(&mut self.formula, Formula::Everything);
         self.formula = match &before {
+            same if *same == formula => formula,
             Formula::Or(parts) if parts.contains(&formula) => formula,
             Formula::Everything
             | Formula::Selection(_)

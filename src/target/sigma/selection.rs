@@ -45,6 +45,11 @@ impl<'a> Writer<'a> {
 
     fn alternatives(&mut self, body: &SelectionBody, found: &mut Vec<Node>) {
         match body {
+            SelectionBody::Alerts(chained) => {
+                let message = "Sigma cannot express alerts of another correlation beside tests of events in one rule";
+                let error = Diagnostic::error(E0401, chained.detection.metadata.title.span, message);
+                self.refused.push(error.help("name the correlation alone as a rule of this one"));
+            }
             SelectionBody::Alternatives(bodies) => bodies.iter().for_each(|body| self.alternatives(body, found)),
             SelectionBody::Items(items) => match items.as_slice() {
                 [item] if is_plain_keyword(item) => found.extend(item.values.iter().map(keyword)),

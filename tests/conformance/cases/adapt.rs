@@ -3,7 +3,7 @@
 
 use crate::events::predicates;
 use crate::native;
-use cognate::detection::{Condition, Detection, Predicate, Subject, ValueTest, Window};
+use cognate::detection::{Aggregate, Condition, Detection, Predicate, Subject, ValueTest, Window};
 use cognate::evaluate::event::decimal;
 use cognate::evaluate::{Event, holds};
 use cognate::logsource::{Field, Place};
@@ -58,17 +58,32 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
         }
     }
     if assumes("S007") {
-        let keys: Vec<&str> =
-            detection.aggregate.iter().flat_map(|aggregate| aggregate.group_by.iter().map(|key| key.field.name.as_str())).collect();
-        let has = |event: &Map<String, Value>, key: &str| event.get(key).is_some_and(|value| !value.is_null() && value != "");
-        events.retain(|(_, event)| keys.iter().all(|key| has(event, key)));
+        events.retain(|(time, fields)| !lacks_key(detection, &Event { time: *time, fields }));
     }
-    if target == Target::Sigma
-        && let Some(Window::Sliding { length, .. }) = detection.aggregate.as_ref().map(|aggregate| &aggregate.window)
-    {
-        keep_off_edges(&mut events, *length);
+    if target == Target::Sigma {
+        let slides = |aggregate: &&Aggregate| matches!(aggregate.window, Window::Sliding { .. });
+        let lengths: Vec<i64> =
+            aggregates(detection).into_iter().filter(slides).filter_map(|aggregate| aggregate.window.length()).collect();
+        keep_off_edges(&mut events, &lengths);
     }
     events
+}
+
+/// Whether a counted event has no value in a group key.
+fn lacks_key(detection: &Detection, event: &Event<'_>) -> bool {
+    let has = |field: &Field| event.fields.get(&field.name).is_some_and(|value| !value.is_null() && value != "");
+    let matches = |detection: &Detection| holds(&detection.condition, &detection.log_source, event).unwrap_or(true);
+    let keys = || detection.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
+    let own = detection.event_formula().is_some() && matches(detection) && !keys().all(|key| has(&key.field));
+    own || detection.chained().any(|(_, chained)| match chained.detection.aggregate {
+        Some(_) => lacks_key(&chained.detection, event),
+        None => matches(&chained.detection) && !chained.fields.iter().all(|(_, field)| has(field)),
+    })
+}
+
+/// The aggregate of a detection, and those of the detections whose alerts it counts.
+fn aggregates(detection: &Detection) -> Vec<&Aggregate> {
+    detection.aggregate.iter().chain(detection.chained().flat_map(|(_, inner)| aggregates(&inner.detection))).collect()
 }
 
 /// The names of fields that a platform stores as a type and data of the registry.
@@ -117,11 +132,11 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Moves events so that no two lie exactly a window apart: which side of the edge counts is left to the engine (S010).
-fn keep_off_edges(events: &mut Events, length: i64) {
+fn keep_off_edges(events: &mut Events, lengths: &[i64]) {
     let mut times: Vec<i64> = Vec::new();
     for (time, _) in events {
         let mut moved = (*time).max(times.last().copied().unwrap_or(i64::MIN));
-        while times.iter().any(|earlier| moved - earlier == length) {
+        while times.iter().any(|earlier| lengths.contains(&(moved - earlier))) {
             moved += 1000;
         }
         times.push(moved);
