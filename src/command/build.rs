@@ -98,7 +98,7 @@ impl Results {
     }
 
     /// Whether this run has written the artefact of an earlier one again.
-    fn has_built(&self, entry: &Written) -> bool {
+    fn has_built(&self, entry: &Written<'_>) -> bool {
         let target = Target::from_name(&entry.target);
         let name = target.and_then(|target| {
             let rest = entry.path.strip_prefix(target.name())?.strip_prefix('/')?;
@@ -205,7 +205,7 @@ impl Context<'_> {
             let target = Target::from_name(&entry.target);
             let below = target.and_then(|target| entry.path.strip_prefix(target.name())).is_some_and(|rest| rest.starts_with('/'));
             if foreign.is_none() && !(below && output.holds(&entry.path)) {
-                foreign = Some(entry.path);
+                foreign = Some(entry.path.to_string());
             }
             Ok(())
         })?;
@@ -359,21 +359,21 @@ impl Context<'_> {
     fn finish(&self, results: &mut Results) -> anyhow::Result<usize> {
         let mut manifest = std::mem::take(&mut results.manifest);
         let place = results.output.folder().join(Manifest::NAME);
-        Manifest::each(&place, &mut |entry, json| {
+        Manifest::each(&place, &mut |entry, line| {
             let target = Target::from_name(&entry.target).filter(|target| self.targets.contains(target));
             // of a file in which something is wrong, nobody can tell which of its old artefacts are no more
-            let failed = target.is_some_and(|target| results.unbuilt.contains(&(entry.spec.as_str().into(), target.name())));
-            if results.has_built(&entry) {
+            let failed = target.is_some_and(|target| results.unbuilt.contains(&((*entry.spec).into(), target.name())));
+            if results.has_built(entry) {
                 return Ok(());
             }
-            let concerned = || results.specs.contains(entry.spec.as_str()) || self.is_gone(&entry.spec);
+            let concerned = || results.specs.contains(&*entry.spec) || self.is_gone(&entry.spec);
             if target.is_some() && !failed && concerned() {
                 return results.output.remove(&entry.path);
             }
             if failed {
-                results.stale.insert(entry.path.clone());
+                results.stale.insert(entry.path.to_string());
             }
-            manifest.keep(entry, json);
+            manifest.keep(entry, line);
             Ok(())
         })?;
         manifest.sort();

@@ -6,15 +6,13 @@ use super::files;
 use crate::detection::Detection;
 use crate::logsource::Platform;
 use crate::target::{Deviation, Fidelity, Target};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use rustc_hash::FxHashSet;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -45,18 +43,21 @@ enum Entry {
     /// Of this build.
     New { of: Rc<Listed>, target: Target, end: Rc<str> },
     /// Of an earlier one: its path and its whole line.
-    Old { path: Box<str>, json: Box<RawValue> },
+    Old { path: Box<str>, line: Box<str> },
 }
 
 /// What an earlier build wrote.
 #[derive(Debug, Deserialize)]
-pub struct Written {
+pub struct Written<'a> {
     /// Below `out/`, with `/`.
-    pub path: String,
+    #[serde(borrow)]
+    pub path: Cow<'a, str>,
     /// The spec's path below the project's folder.
-    pub spec: String,
+    #[serde(borrow)]
+    pub spec: Cow<'a, str>,
     /// `aql`, `spl`, `kql`, `sigma`
-    pub target: String,
+    #[serde(borrow)]
+    pub target: Cow<'a, str>,
 }
 
 /// How a line begins.
@@ -112,7 +113,7 @@ impl Entry {
 
     fn write(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
-            Entry::Old { json, .. } => out.write_all(json.get().as_bytes())?,
+            Entry::Old { line, .. } => out.write_all(line.as_bytes())?,
             Entry::New { of, target, end } => {
                 let begin = Begin {
                     path: &artefact_path(*target, &of.name),
@@ -161,8 +162,8 @@ impl Manifest {
     }
 
     /// Keeps an artefact of an earlier build.
-    pub fn keep(&mut self, written: Written, json: Box<RawValue>) {
-        self.entries.push(Entry::Old { path: written.path.into(), json });
+    pub fn keep(&mut self, written: &Written<'_>, line: &str) {
+        self.entries.push(Entry::Old { path: (*written.path).into(), line: line.into() });
     }
 
     /// Brings it into order.
@@ -170,19 +171,34 @@ impl Manifest {
         self.entries.sort_by(Entry::compare);
     }
 
-    /// Reads what an earlier build wrote, entry by entry; none yet is an empty one.
-    pub fn each(path: &Path, see: &mut dyn FnMut(Written, Box<RawValue>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    /// Reads what an earlier build wrote, entry by entry with its line; none yet is an empty one.
+    pub fn each(path: &Path, see: &mut dyn FnMut(&Written<'_>, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
         if !path.exists() {
             return Ok(());
         }
-        let file = File::open(path).with_context(|| format!("cannot read `{}`", files::shown(path)))?;
-        let mut reading = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, file));
-        let mut problem = None;
-        let read = reading.deserialize_seq(Each { see, problem: &mut problem }).and_then(|()| reading.end());
-        match problem {
-            Some(problem) => Err(problem),
-            None => read.with_context(|| format!("`{}` is not a manifest of `cognate build`; remove it or restore it", files::shown(path))),
+        let name = files::shown(path);
+        let wrong = || format!("`{name}` is not a manifest of `cognate build`; remove it or restore it");
+        let mut lines = BufReader::with_capacity(1 << 16, File::open(path).with_context(|| format!("cannot read `{name}`"))?);
+        let mut text = String::new();
+        let (mut open, mut closed) = (false, false);
+        loop {
+            text.clear();
+            if lines.read_line(&mut text).with_context(wrong)? == 0 {
+                break;
+            }
+            let line = text.trim_end();
+            match line {
+                "[]" if !open => (open, closed) = (true, true),
+                "[" if !open => open = true,
+                "]" if open && !closed => closed = true,
+                _ if open && !closed => {
+                    let line = line.strip_suffix(',').unwrap_or(line);
+                    see(&serde_json::from_str(line).with_context(wrong)?, line)?;
+                }
+                _ => bail!(wrong()),
+            }
         }
+        if closed { Ok(()) } else { bail!(wrong()) }
     }
 
     /// Writes it as a JSON list with one line per artefact.
@@ -203,40 +219,9 @@ pub fn artefact_path(target: Target, name: &str) -> String {
     format!("{}/{name}.{}", target.name(), target.extension())
 }
 
-/// Shows each entry of a list, and keeps none.
-struct Each<'s> {
-    see: &'s mut dyn FnMut(Written, Box<RawValue>) -> anyhow::Result<()>,
-    problem: &'s mut Option<anyhow::Error>,
-}
-
-impl<'de> Visitor<'de> for Each<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of artefacts")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        use serde::de::Error;
-        while let Some(json) = list.next_element::<Box<RawValue>>()? {
-            let written = serde_json::from_str(json.get()).map_err(A::Error::custom)?;
-            if let Err(problem) = (self.see)(written, json) {
-                *self.problem = Some(problem);
-                return Err(A::Error::custom("stopped"));
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn old(path: &str) -> (Written, Box<RawValue>) {
-        let json = format!("{{\"path\":\"{path}\",\"spec\":\"s\",\"target\":\"kql\"}}");
-        (serde_json::from_str(&json).expect("a line"), RawValue::from_string(json).expect("JSON"))
-    }
 
     #[test]
     fn entries_are_in_the_order_of_their_paths() {
@@ -246,8 +231,8 @@ mod tests {
             manifest.entries.push(Entry::New { of: Rc::new(of), target: Target::Kql, end: "{\"fidelity\":\"exact\"}".into() });
         }
         for path in ["spl/a.spl", "aql/z.aql", "kql/a.b.kql"] {
-            let (written, json) = old(path);
-            manifest.keep(written, json);
+            let line = format!("{{\"path\":\"{path}\",\"spec\":\"s\",\"target\":\"kql\"}}");
+            manifest.keep(&serde_json::from_str(&line).expect("a line"), &line);
         }
         manifest.sort();
         let mut text = Vec::new();
@@ -256,9 +241,9 @@ mod tests {
         let file = folder.path().join(Manifest::NAME);
         std::fs::write(&file, &text).expect("a file");
         let (mut paths, mut lines) = (Vec::new(), Vec::new());
-        let read = Manifest::each(&file, &mut |written, json| {
-            paths.push(written.path);
-            lines.push(json.get().to_owned());
+        let read = Manifest::each(&file, &mut |written, line| {
+            paths.push(written.path.to_string());
+            lines.push(line.to_owned());
             Ok(())
         });
         read.expect("a manifest");
@@ -275,6 +260,9 @@ mod tests {
             std::fs::write(&file, text).expect("a file");
             Manifest::each(&file, &mut |_, _| Ok(())).is_ok()
         };
-        assert!(read("[]") && !read("{}") && !read("[{}]") && !read("[") && !read("[] x"));
+        assert!(read("[]\n") && read("[\n]\n"));
+        for text in ["", "{}", "[\n{}\n]\n", "[\n", "[]\nx\n", "[\n]\n]\n", "[\n<<<<<<< ours\n]\n", "[] x"] {
+            assert!(!read(text), "{text}");
+        }
     }
 }
