@@ -11,7 +11,7 @@ mod registry;
 mod selector;
 
 pub use open::TIME;
-pub(crate) use overrides::override_log_source;
+pub(crate) use overrides::{Unnamed, override_log_source};
 pub use read::read;
 pub use registry::{LogSourceFile, LogSources};
 

@@ -3,13 +3,13 @@
 //! `docs/site.example.yml` shows every key.
 
 use crate::detection::{Detection, Metadata};
-use crate::diagnostic::{ALL_CODES, Diagnostic, Diagnostics, E0007, E0104, E0702, did_you_mean};
+use crate::diagnostic::{ALL_CODES, Diagnostic, Diagnostics, E0007, E0104, E0702, W0203, did_you_mean};
 use crate::letter_case::equal_ignoring_case;
-use crate::logsource::{LogSource, LogSourceId, LogSources, override_log_source};
+use crate::logsource::{LogSource, LogSourceId, LogSources, Unnamed, override_log_source};
 use crate::reader::Reader;
 use crate::source::{Source, Span, Spanned};
 use crate::spec::{Body, parse_body};
-use crate::yaml::{self, Node, Number, Value};
+use crate::yaml::{self, Entry, Node, Number, Value};
 use std::sync::Arc;
 
 const KEYS: &[&str] = &["log-sources", "parameters", "lists", "accept", "actions", "aql", "specs"];
@@ -261,12 +261,22 @@ fn read_log_sources(reader: &mut Reader<'_, '_>, node: &Node<'_>, known: &LogSou
         let path = entry.key.value.to_string();
         let log_source = match known.at_path(&path) {
             Some(file) => file.log_source.as_deref().cloned(),
-            None => Some(LogSource::open(open_id(&path))),
+            None => Some(undescribed(reader, entry, known)),
         };
         let Some(log_source) = log_source else { continue };
-        changed.extend(override_log_source(reader, &entry.value, log_source).map(|log_source| (path, log_source)));
+        changed.extend(override_log_source(reader, &entry.value, log_source, Unnamed::Stay).map(|log_source| (path, log_source)));
     }
     changed
+}
+
+/// A log source that nobody has described; a warning if its path is nearly that of a described one.
+fn undescribed(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, known: &LogSources) -> LogSource {
+    let id = open_id(&entry.key.value);
+    if let Some(near) = known.near(&id) {
+        let message = format!("nobody has described the log source `{}`: what stands here is for specs that name it so", id.path());
+        reader.diagnostics.push(Diagnostic::warning(W0203, entry.key.span, message).help(format!("did you mean `{near}`?")));
+    }
+    LogSource::open(id)
 }
 
 /// An id of the right path; which part is what shows when a spec asks for it.
@@ -391,7 +401,7 @@ mod tests {
     fn bindings_of_described_and_open_log_sources_change() {
         let (site, problems) = read(
             "log-sources:\n  jira/cloud_audit:\n    kql: { table: Jira_CL, time: Created }\n    fields: { user: { spl: actor, aql: none } }\n  \
-             acme/process_creation:\n    spl: { index: win }\n    fields: { Image: { kql: { at: Extra.Image, json-text: true } } }\n",
+             acme/orders_placed:\n    spl: { index: win }\n    fields: { Image: { kql: { at: Extra.Image, json-text: true } } }\n",
         );
         assert_eq!(problems, Vec::<String>::new());
         let site = site.expect("good");
@@ -399,11 +409,33 @@ mod tests {
         assert!(matches!(&jira.time.kql.as_ref().expect("bound").place, Place::Column { name, .. } if name == "Created"));
         let user = jira.field("authorKey").expect("described");
         assert!(user.aql.is_none() && matches!(&user.spl.as_ref().expect("bound").place, Place::Column { name, .. } if name == "actor"));
-        let windows = site.log_source(&id("acme", Some("process_creation"), None)).expect("changed");
-        assert!(windows.open && windows.id.category.as_deref() == Some("process_creation"));
+        let windows = site.log_source(&id("acme", Some("orders_placed"), None)).expect("changed");
+        assert!(windows.open && windows.id.category.as_deref() == Some("orders_placed"));
         let image = windows.field("Image").expect("every field");
         assert!(matches!(&image.kql.as_ref().expect("bound").place, Place::Json { text: true, .. }));
         assert!(windows.field("CommandLine").is_some());
+    }
+
+    #[test]
+    fn what_is_not_named_of_a_place_stays() {
+        let text = "log-sources:\n  windows/process_creation:\n    aql: { type-ids: [7] }\n    spl: { index: win }\n    kql: { time: TimeGenerated }\n";
+        let site = read(text).0.expect("good");
+        let changed = site.log_source(&id("windows", Some("process_creation"), None)).expect("changed");
+        let before = LogSources::built_in().get(&changed.id).expect("described");
+        assert_eq!(changed.selectors, before.selectors);
+        assert!(changed.selectors.len() > 3);
+        let (spl, kql) = (changed.spl.as_ref().expect("a place"), changed.kql.as_ref().expect("a place"));
+        assert_eq!((&spl.index, &spl.source), (&vec!["win".to_owned()], &before.spl.as_ref().expect("a place").source));
+        assert_eq!((kql.table.as_str(), kql.time.as_str()), ("DeviceProcessEvents", "TimeGenerated"));
+        let own = read(&text.replace("time: TimeGenerated", "table: Own_CL, where: { Kind: start }")).0.expect("good");
+        let own = own.log_source(&changed.id).expect("changed");
+        assert_eq!(own.selectors.iter().filter(|(platform, _)| *platform == crate::logsource::Platform::Kql).count(), 1);
+    }
+
+    #[test]
+    fn a_log_source_that_is_nearly_described_is_told() {
+        let (site, problems) = read("log-sources: { windows/proces_creation: { spl: { index: x } } }");
+        assert!(site.is_some() && problems.len() == 1 && problems[0].starts_with("W0203"), "{problems:?}");
     }
 
     #[test]

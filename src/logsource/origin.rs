@@ -31,9 +31,14 @@ pub(super) fn absences(
     before
 }
 
-/// `type-name` or `type-ids`, and `where`.
-pub(super) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<AqlOrigin> {
-    select(reader, node, Platform::Aql, selectors)?;
+/// `type-name` or `type-ids`, and `where`; what is not named stays as it is in `before`.
+pub(super) fn aql_place(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    selectors: &mut Selectors,
+    before: Option<&AqlOrigin>,
+) -> Option<AqlOrigin> {
+    select(reader, node, Platform::Aql, selectors, before.is_some())?;
     match (node.get("type-name"), node.get("type-ids")) {
         (Some(name), None) => Some(AqlOrigin::TypeName(reader.text(name, "type-name")?.value)),
         (None, Some(ids)) => {
@@ -47,31 +52,51 @@ pub(super) fn aql_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors:
         (Some(_), Some(ids)) => {
             reader.fail(Diagnostic::error(E0701, ids.span, "`type-ids` and `type-name` say the same").help("keep one of them"))
         }
-        (None, None) => reader.missing(node.span, "aql", "type-name"),
+        (None, None) => before.cloned().or_else(|| reader.missing(node.span, "aql", "type-name")),
     }
 }
 
-/// `index`, `sourcetype`, `source`, `tag`: a text or a list each; and `where`.
-pub(super) fn spl_place(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<SplOrigin> {
-    select(reader, node, Platform::Spl, selectors)?;
-    let mut values = |key: &str| -> Vec<String> {
-        let texts = node.get(key).map(|value| reader.text_or_texts(value, key)).unwrap_or_default();
-        texts.into_iter().map(|text| text.value).collect()
-    };
-    let origin = SplOrigin { index: values("index"), sourcetype: values("sourcetype"), source: values("source"), tag: values("tag") };
+/// `index`, `sourcetype`, `source`, `tag`: a text or a list each; and `where`; what is not named stays as it is in `before`.
+pub(super) fn spl_place(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    selectors: &mut Selectors,
+    before: Option<&SplOrigin>,
+) -> Option<SplOrigin> {
+    select(reader, node, Platform::Spl, selectors, before.is_some())?;
+    let mut origin = before.cloned().unwrap_or_default();
+    for (key, values) in
+        [("index", &mut origin.index), ("sourcetype", &mut origin.sourcetype), ("source", &mut origin.source), ("tag", &mut origin.tag)]
+    {
+        if let Some(written) = node.get(key) {
+            *values = reader.text_or_texts(written, key).into_iter().map(|text| text.value).collect();
+        }
+    }
     if origin == SplOrigin::default() {
         return reader.missing(node.span, "spl", "sourcetype");
     }
     Some(origin)
 }
 
-/// `table` or `function`, `time` and `where`.
-pub(super) fn kql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors) -> Option<KqlOrigin> {
+/// `table` or `function`, `time` and `where`; what is not named stays as it is in `before`.
+pub(super) fn kql_origin(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    selectors: &mut Selectors,
+    before: Option<&KqlOrigin>,
+) -> Option<KqlOrigin> {
     reader.map(node, "kql", &["table", "function", "time", "where"])?;
-    select(reader, node, Platform::Kql, selectors)?;
+    select(reader, node, Platform::Kql, selectors, before.is_some())?;
     let (table, function) = match (node.get("table"), node.get("function")) {
         (Some(table), None) => (reader.text(table, "table")?, false),
         (None, Some(function)) => (reader.text(function, "function")?, true),
+        (None, None) if before.is_some() => {
+            let mut origin = before?.clone();
+            if let Some(time) = node.get("time") {
+                origin.time = reader.text(time, "time")?.value;
+            }
+            return Some(origin);
+        }
         (Some(_), Some(function)) => {
             let message = "`table` and `function` both say where the events are";
             return reader.fail(Diagnostic::error(E0701, function.span, message).help("keep one of them"));
@@ -85,7 +110,7 @@ pub(super) fn kql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors
     }
     let time = match node.get("time") {
         Some(time) => reader.text(time, "time")?.value,
-        None => "TimeGenerated".to_owned(),
+        None => before.map_or("TimeGenerated".to_owned(), |before| before.time.clone()),
     };
     Some(KqlOrigin { table: table.value, time, function })
 }

@@ -10,8 +10,22 @@ use crate::reader::Reader;
 use crate::yaml::{Entry, Node};
 use std::sync::Arc;
 
+/// What becomes of those keys of a place (`aql`, `spl`, `kql`) that are not named beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unnamed {
+    /// They stay: a site names what is different there.
+    Stay,
+    /// They go: a variant is another place.
+    Go,
+}
+
 /// Applies `{ variant: …, aql: …, spl: …, kql: …, fields: { name: { spl: … } }, other-fields: … }`.
-pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, mut log_source: LogSource) -> Option<LogSource> {
+pub(crate) fn override_log_source(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    mut log_source: LogSource,
+    unnamed: Unnamed,
+) -> Option<LogSource> {
     let path = log_source.id.path();
     reader.map(node, &path, &["variant", "description", "aql", "spl", "kql", "prerequisites", "assumptions", "fields", "other-fields"])?;
     if let Some(written) = node.get("variant") {
@@ -30,18 +44,20 @@ pub(crate) fn override_log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, 
     if let Some(written) = node.get("assumptions") {
         log_source.assumptions.extend(platform_texts(reader, written, "assumptions"));
     }
+    // of a log source that nobody has described, nothing is known that could stay
+    let stays = unnamed == Unnamed::Stay && !log_source.open;
     log_source.missing = absences(reader, node, "missing", log_source.missing);
     log_source.skipped = absences(reader, node, "skip", log_source.skipped);
     if let Some(aql) = place(node, Platform::Aql) {
         reader.map(aql, "aql", &["type-name", "type-ids", "where"])?;
-        log_source.aql = Some(aql_place(reader, aql, &mut log_source.selectors)?);
+        log_source.aql = Some(aql_place(reader, aql, &mut log_source.selectors, log_source.aql.as_ref().filter(|_| stays))?);
     }
     if let Some(spl) = place(node, Platform::Spl) {
         reader.map(spl, "spl", &["index", "sourcetype", "source", "tag", "where"])?;
-        log_source.spl = Some(spl_place(reader, spl, &mut log_source.selectors)?);
+        log_source.spl = Some(spl_place(reader, spl, &mut log_source.selectors, log_source.spl.as_ref().filter(|_| stays))?);
     }
     if let Some(kql) = place(node, Platform::Kql) {
-        let origin = kql_origin(reader, kql, &mut log_source.selectors)?;
+        let origin = kql_origin(reader, kql, &mut log_source.selectors, log_source.kql.as_ref().filter(|_| stays))?;
         let time = Field { kql: Some(column(&origin.time, ColumnType::Time)), ..(*log_source.time).clone() };
         replace(&mut log_source, time);
         log_source.kql = Some(origin);

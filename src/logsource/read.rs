@@ -4,7 +4,7 @@ use super::binding::{self, column, column_type};
 use super::check::check;
 use super::open::TIME;
 use super::origin::{absences, aql_place, kql_origin, place, platform_texts, prerequisites, reason, spl_place};
-use super::overrides::override_log_source;
+use super::overrides::{Unnamed, override_log_source};
 use super::selector::{Selectors, select_fields};
 use super::{
     AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, LogSource, LogSourceId, Others, Place, Platform, SplOrigin, TimeFormat,
@@ -118,7 +118,7 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
     let aql = aql.or_else(|| base_with(Platform::Aql)?.aql.clone());
     let spl = place(node, Platform::Spl).and_then(|spl| spl_origin(reader, spl, &mut selectors, &mut defaults));
     let spl = spl.or_else(|| base_with(Platform::Spl)?.spl.clone());
-    let kql = place(node, Platform::Kql).and_then(|kql| kql_origin(reader, kql, &mut selectors));
+    let kql = place(node, Platform::Kql).and_then(|kql| kql_origin(reader, kql, &mut selectors, None));
     let kql = kql.or_else(|| base_with(Platform::Kql)?.kql.clone());
     defaults.time = kql.as_ref().map(|kql| kql.time.clone());
     let time_name = named_field(reader, node, "time").unwrap_or_else(|| (TIME.to_owned(), node.span));
@@ -179,7 +179,7 @@ fn variants(reader: &mut Reader<'_, '_>, node: &Node<'_>, log_source: &LogSource
     let mut variants = Vec::new();
     for entry in reader.entries(node, "variants").unwrap_or_default() {
         let description = required_text(reader, &entry.value, "description").unwrap_or_default();
-        if let Some(changed) = override_log_source(reader, &entry.value, log_source.clone()) {
+        if let Some(changed) = override_log_source(reader, &entry.value, log_source.clone(), Unnamed::Go) {
             variants.push(Variant { name: entry.key.value.to_string(), description, log_source: Arc::new(changed) });
         }
     }
@@ -282,13 +282,13 @@ fn choose<T: Copy>(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str, tabl
 fn aql_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<AqlOrigin> {
     reader.map(node, "aql", &["type-name", "type-ids", "where", "property-prefix"])?;
     defaults.property_prefix = optional_text(reader, node, "property-prefix");
-    aql_place(reader, node, selectors)
+    aql_place(reader, node, selectors, None)
 }
 
 fn spl_origin(reader: &mut Reader<'_, '_>, node: &Node<'_>, selectors: &mut Selectors, defaults: &mut Defaults) -> Option<SplOrigin> {
     reader.map(node, "spl", &["index", "sourcetype", "source", "tag", "where", "json"])?;
     defaults.json = node.get("json").and_then(|json| reader.boolean(json, "json")).unwrap_or_default();
-    spl_place(reader, node, selectors)
+    spl_place(reader, node, selectors, None)
 }
 
 fn read_fields(reader: &mut Reader<'_, '_>, node: &Node<'_>, defaults: &Defaults, time: &str) -> Option<Fields> {

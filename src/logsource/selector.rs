@@ -12,10 +12,20 @@ use std::sync::Arc;
 /// What tells a log source's events from others, by platform.
 pub(super) type Selectors = Vec<(Platform, Condition)>;
 
-/// `where: { EventCode: [1, 5] }`: a platform's own names and values. It takes the place of what was there before.
-pub(super) fn select(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, selectors: &mut Selectors) -> Option<()> {
-    selectors.retain(|(other, _)| *other != platform);
-    let Some(written) = node.get("where") else { return Some(()) };
+/// `where: { EventCode: [1, 5] }`: a platform's own names and values. It takes the place of what was there before; without it
+/// that stays, or goes with the place that it was about.
+pub(super) fn select(
+    reader: &mut Reader<'_, '_>,
+    node: &Node<'_>,
+    platform: Platform,
+    selectors: &mut Selectors,
+    stays: bool,
+) -> Option<()> {
+    let written = node.get("where");
+    if !stays || written.is_some() {
+        selectors.retain(|(other, _)| *other != platform);
+    }
+    let Some(written) = written else { return Some(()) };
     for entry in reader.entries(written, "where")? {
         let tests = selected_values(reader, entry)?;
         let whole = tests.iter().all(|test| matches!(test, ValueTest::Number(_)));

@@ -266,6 +266,13 @@ pub fn is_free_word(name: &str) -> bool {
     is_word(name) && !holds(RESERVED, name)
 }
 
+/// The column that a name is but for letter case: QRadar does not say whether a quoted name is another one then. The raw
+/// event is no such column.
+pub fn nearly_column(name: &str) -> Option<&'static str> {
+    let column = COLUMNS.iter().find(|column| column.eq_ignore_ascii_case(name) && **column != name && **column != "payload");
+    column.copied()
+}
+
 /// A property as it is read: a column as it is, a custom property in double quotes. `None` if it cannot be written.
 pub fn property(name: &str) -> Option<String> {
     if is_column(name) {

@@ -127,6 +127,15 @@ impl<'a> Writer<'a> {
             self.refuse(span, format_args!("the property name `{}`", crate::target::comment_text(name)), help);
             return None;
         };
+        if let Some(column) = names::nearly_column(name) {
+            let help = format!("bind it to `{column}`, or to a custom property with another name, in the log source or in the site file");
+            self.refuse(
+                span,
+                format_args!("the property `{name}` of `{}`: it is taken for QRadar's own column `{column}`", field.name),
+                &help,
+            );
+            return None;
+        }
         if self.seen.insert(name.to_ascii_lowercase()) {
             self.used.push(name.to_owned());
         }
