@@ -582,6 +582,17 @@ fn an_empty_folder_is_said_to_be_empty() {
     }
     let outside = Scratch::new();
     outside.run(["build"]).code(2).err_has("cognate new");
+    scratch.run(["import", "detections", "--out", "new"]).code(2).err_has("there are no rules (*.yml, *.yaml) in `detections`");
+    assert!(!scratch.path("new").exists());
+}
+
+#[test]
+fn the_case_of_a_files_ending_does_not_matter() {
+    let scratch = Scratch::project();
+    fs::rename(scratch.path("detections/jira/one.yml"), scratch.path("detections/jira/one.YML")).expect("renamed");
+    scratch.run(["build"]).code(0).out_has("2 specs").out_has("jira/one");
+    scratch.run(["import", "detections", "--out", "new"]).code(0);
+    assert!(scratch.path("new/detections/jira/one.YML").is_file());
 }
 
 #[cfg(unix)]

@@ -77,7 +77,8 @@ fn is_visible(entry: &walkdir::DirEntry) -> bool {
 
 /// Whether a file is called as a spec is.
 pub fn is_spec_name(path: &Path) -> bool {
-    matches!(path.extension().and_then(OsStr::to_str), Some("yml" | "yaml"))
+    let ending = path.extension().and_then(OsStr::to_str);
+    ending.is_some_and(|ending| ["yml", "yaml"].iter().any(|spec| ending.eq_ignore_ascii_case(spec)))
 }
 
 /// The specs in a folder as far as it can be read; nothing is said about it.

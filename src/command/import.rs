@@ -92,7 +92,12 @@ pub(super) fn run(arguments: &ImportArguments) -> Outcome {
     let keeps_unmapped = arguments.common.unmapped == Unmapped::Keep;
     let context = Context { workspace: &workspace, templates: &templates, keeps_unmapped };
     let mut import = Import::default();
-    for (name, path) in named_files(&workspace, &arguments.folders)? {
+    let rules = named_files(&workspace, &arguments.folders)?;
+    if rules.is_empty() {
+        let folders: Vec<String> = arguments.folders.iter().map(|folder| format!("`{}`", files::shown(folder))).collect();
+        bail!("there are no rules (*.yml, *.yaml) in {}", folders.join(", "));
+    }
+    for (name, path) in rules {
         context.file(name, path, &mut import, &mut project)?;
     }
     workspace.finish(true)?;

@@ -170,7 +170,7 @@ impl Inputs {
             let is_hidden = rest.iter().any(|part| part.to_string_lossy().starts_with('.'));
             // a path without an ending may be a folder
             let fits = match rest.extension().and_then(OsStr::to_str) {
-                Some(ending) => endings.is_empty() || endings.contains(&ending),
+                Some(ending) => endings.is_empty() || endings.iter().any(|known| known.eq_ignore_ascii_case(ending)),
                 None => true,
             };
             !is_hidden && fits && !path.to_string_lossy().ends_with('~')
