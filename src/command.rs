@@ -357,6 +357,18 @@ fn cannot_begin(workspace: &workspace::Workspace) -> bool {
     has_errors(workspace.problems.iter().flat_map(|(_, problems)| problems))
 }
 
+/// The templates of a command that writes queries. `None`: what is wrong with them, or beside the specs, is printed, and nothing can
+/// be done before it is corrected.
+fn templates(common: &Common, workspace: &workspace::Workspace) -> anyhow::Result<Option<crate::template::Templates>> {
+    match workspace::templates(common)? {
+        Err(problems) => {
+            report_errors(&problems);
+            Ok(None)
+        }
+        Ok(templates) => Ok((!cannot_begin(workspace)).then_some(templates)),
+    }
+}
+
 fn has_errors<'p>(problems: impl IntoIterator<Item = &'p crate::diagnostic::Diagnostic>) -> bool {
     problems.into_iter().any(|problem| problem.severity == crate::diagnostic::Severity::Error)
 }

@@ -840,17 +840,7 @@ impl MeasureFunction {
 
     /// The steps of `ordered`.
     pub fn steps(&self) -> &[Expression] {
-        match self {
-            MeasureFunction::Ordered(steps) => steps,
-            MeasureFunction::Count
-            | MeasureFunction::Distinct(_)
-            | MeasureFunction::Sum(_)
-            | MeasureFunction::Average(_)
-            | MeasureFunction::Minimum(_)
-            | MeasureFunction::Maximum(_)
-            | MeasureFunction::Values(_)
-            | MeasureFunction::Percentile(..) => &[],
-        }
+        if let MeasureFunction::Ordered(steps) = self { steps } else { &[] }
     }
 
     /// The name that the author writes.

@@ -183,7 +183,7 @@ pub fn may_refer(text: &str) -> bool {
         let content = line.trim_start();
         if line.starts_with("---") || line.starts_with('%') {
             left = None;
-            return line.contains(REFERRING[0]) || line.contains(REFERRING[1]);
+            return REFERRING.iter().any(|key| line.contains(key));
         }
         if content.is_empty() || content.starts_with('#') {
             return false;

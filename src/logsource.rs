@@ -110,6 +110,16 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// What belongs to it of QRadar's, Splunk's and Sentinel's; the product itself has none of its own.
+    fn of<T>(self, [aql, spl, kql]: [&Option<T>; 3]) -> Option<&T> {
+        match self {
+            Platform::Aql => aql.as_ref(),
+            Platform::Spl => spl.as_ref(),
+            Platform::Kql => kql.as_ref(),
+            Platform::Product => None,
+        }
+    }
+
     /// Its key in log source and site files.
     pub fn key(self) -> &'static str {
         match self {
@@ -223,12 +233,7 @@ pub struct Field {
 impl Field {
     /// Where it stands on a platform.
     pub fn binding(&self, platform: Platform) -> Option<&Binding> {
-        match platform {
-            Platform::Aql => self.aql.as_ref(),
-            Platform::Spl => self.spl.as_ref(),
-            Platform::Kql => self.kql.as_ref(),
-            Platform::Product => None,
-        }
+        platform.of([&self.aql, &self.spl, &self.kql])
     }
 
     /// Whether a name is one of its names.

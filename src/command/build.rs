@@ -9,7 +9,7 @@ use super::manifest::{Listed, Manifest, Written, artefact_path};
 use super::output::Output;
 use super::repeats::Repeats;
 use super::table;
-use super::workspace::{self, Workspace, named};
+use super::workspace::{Workspace, named};
 use super::{BuildArguments, Outcome, files};
 use crate::build::{Acceptance, Outcome as Built, build, place_at_title};
 use crate::detection::Detection;
@@ -158,16 +158,7 @@ pub(super) fn once(arguments: &BuildArguments, show: Show) -> anyhow::Result<Don
         bail!("build names files after their specs, and standard input has no name: use `cognate convert`");
     }
     let workspace = Workspace::open(&arguments.common, &arguments.paths)?;
-    let templates = match workspace::templates(&arguments.common)? {
-        Ok(templates) => templates,
-        Err(problems) => {
-            super::report_errors(&problems);
-            return Ok(Done::nothing());
-        }
-    };
-    if super::cannot_begin(&workspace) {
-        return Ok(Done::nothing());
-    }
+    let Some(templates) = super::templates(&arguments.common, &workspace)? else { return Ok(Done::nothing()) };
     let folder = arguments.out.clone().unwrap_or_else(|| workspace.place("out"));
     let mut output = Output::new(folder, arguments.check);
     let paths = workspace.paths(&arguments.paths)?;

@@ -1,7 +1,7 @@
 //! `cognate convert`: specs or Sigma rules to one target's queries, on standard output or into a folder.
 
 use super::repeats::Repeats;
-use super::workspace::{self, Workspace, lenient, named};
+use super::workspace::{Workspace, lenient, named};
 use super::{ConvertArguments, Outcome, files};
 use crate::build::{self, Acceptance, place_at_title};
 use crate::detection::Detection;
@@ -20,16 +20,7 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
     }
     let input = std::slice::from_ref(&arguments.input);
     let workspace = Workspace::open(&arguments.common, input)?;
-    let templates = match workspace::templates(&arguments.common)? {
-        Ok(templates) => templates,
-        Err(problems) => {
-            super::report_errors(&problems);
-            return Ok(false);
-        }
-    };
-    if super::cannot_begin(&workspace) {
-        return Ok(false);
-    }
+    let Some(templates) = super::templates(&arguments.common, &workspace)? else { return Ok(false) };
     let range = arguments.lookback.map_or(Range::Scheduled, Range::Hunt);
     let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range, unmapped: workspace.keeps_unmapped() };
     let (mut good, mut output, mut repeats) = (true, Output::default(), Repeats::default());

@@ -1,6 +1,6 @@
 //! `cognate explain`: a diagnostic's page, or a spec's stages, predicates, indicators and fidelity.
 
-use super::workspace::{self, Understood, Workspace, lenient};
+use super::workspace::{Understood, Workspace, lenient};
 use super::{ExplainArguments, Outcome, files};
 use crate::build::{Acceptance, build};
 use crate::diagnostic::{ALL_CODES, did_you_mean};
@@ -25,16 +25,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
     }
     let paths = [path];
     let workspace = Workspace::open(&arguments.common, &paths)?;
-    let templates = match workspace::templates(&arguments.common)? {
-        Ok(templates) => templates,
-        Err(problems) => {
-            super::report_errors(&problems);
-            return Ok(false);
-        }
-    };
-    if super::cannot_begin(&workspace) {
-        return Ok(false);
-    }
+    let Some(templates) = super::templates(&arguments.common, &workspace)? else { return Ok(false) };
     let indicators = indicators(&workspace)?;
     let mut good = true;
     for path in workspace.specs(&paths)? {

@@ -7,7 +7,7 @@
 mod project;
 mod report;
 
-use super::workspace::{self, Understood, Workspace, named};
+use super::workspace::{Understood, Workspace, named};
 use super::{ImportArguments, Outcome, Unmapped, files};
 use crate::build::{Acceptance, Outcome as Built, build};
 use crate::detection::Detection;
@@ -79,16 +79,7 @@ pub(super) fn run(arguments: &ImportArguments) -> Outcome {
     }
     let mut project = Project::new(&arguments.out)?;
     let workspace = Workspace::open_outside(&arguments.common, &arguments.folders)?;
-    let templates = match workspace::templates(&arguments.common)? {
-        Ok(templates) => templates,
-        Err(problems) => {
-            super::report_errors(&problems);
-            return Ok(false);
-        }
-    };
-    if super::cannot_begin(&workspace) {
-        return Ok(false);
-    }
+    let Some(templates) = super::templates(&arguments.common, &workspace)? else { return Ok(false) };
     let keeps_unmapped = arguments.common.unmapped == Unmapped::Keep;
     let context = Context { workspace: &workspace, templates: &templates, keeps_unmapped };
     let mut import = Import::default();

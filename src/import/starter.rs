@@ -64,7 +64,8 @@ impl LogSourceStarter {
             let _ = value.as_ref().map(|value| writeln!(text, "{key}: {}", quoted(value)));
         }
         let _ = writeln!(text, "title: {}", quoted(&path));
-        let _ = writeln!(text, "description: 'TODO: which events these are.'");
+        let rules = if self.rules == 1 { "one imported rule" } else { "imported rules" };
+        let _ = writeln!(text, "description: {}", quoted(&format!("Events of {path}, as {rules} name their fields.")));
         let _ = writeln!(text, "time-format: iso8601");
         for (platform, title) in [(Platform::Aql, "QRadar"), (Platform::Spl, "Splunk"), (Platform::Kql, "Microsoft Sentinel")] {
             let reason = format!("nobody has said where the events of {path} are on {title}");

@@ -163,12 +163,7 @@ impl Others {
 
     /// Where they stand on a platform.
     pub fn binding(&self, platform: Platform) -> Option<&Binding> {
-        match platform {
-            Platform::Aql => self.aql.as_ref(),
-            Platform::Spl => self.spl.as_ref(),
-            Platform::Kql => self.kql.as_ref(),
-            Platform::Product => None,
-        }
+        platform.of([&self.aql, &self.spl, &self.kql])
     }
 
     /// Where a field of a type stands on a platform.

@@ -7,7 +7,7 @@ with its query, a table of specs and targets (exact, approximate with codes, ref
 
 Where rsigma does not give the evaluator's rows for a Sigma rule, pySigma with SQLite is asked: one of two independent
 engines must agree ('2nd engine' in the table). If SQLite cannot be asked (keywords, lists), rsigma must agree on the events
-without line ends, which its wildcards do not match ('no line ends'). What neither can run stands with its reason in deviations.json."""
+without line ends, which its wildcards do not match ('no line ends'). The times of alerts are rsigma's alone: SQLite says none. What neither can run stands with its reason in deviations.json."""
 import argparse
 import collections
 import functools
@@ -148,12 +148,22 @@ def compare_events(case, found):
     return "\n".join(lines("missing   ", wanted - seen) + lines("unexpected", seen - wanted))
 
 
-def compare_instants(case, found, groups):
-    """alerts that are not raised by an event of their time; an engine that does not say when it raises them is believed"""
+def group_of(row):
+    return tuple("" if value is None else as_text(value) for value in row["group"].values())
+
+
+def groups_of(keys):
+    return [tuple("" if key is None else as_text(next(iter(key.values()))) for key in group) for group in keys]
+
+
+def untimely(case, answer):
+    """alerts of rsigma that are not raised by an event of their time, or nothing"""
+    if case["kind"] != "groups":
+        return None
     times = [milliseconds("kql", event["@timestamp"]) for event in case["case"]["events"]]
-    raised = {(group, times[event]) for group, event in found}
-    missing = sorted(set(zip(groups, case["instants"])) - raised)
-    return f"no alert at {missing[:3]}, but at {sorted(raised)[:5]}" if raised and missing else None
+    raised = {(group_of(row), times[row["last_event"]]) for row in answer["rows"] if row["kind"] == "correlation"}
+    missing = sorted(set(zip(groups_of(case["expected"]), case["instants"], strict=True)) - raised)
+    return f"no alert at {missing[:3]}, but at {sorted(raised)[:5]}" if missing else None
 
 
 def compare(case, answer):
@@ -166,15 +176,8 @@ def compare(case, answer):
         column = "event_index" if target == "sigma" else MARKER
         return compare_events(case, [row.get(column) for row in rows])
     if kind == "groups":
-        def groups(keys):
-            return {tuple("" if k is None else as_text(next(iter(k.values()))) for k in key) for key in keys}
-        def key(row):
-            return tuple("" if v is None else as_text(v) for v in row["group"].values())
-        alerts = [row for row in rows if row["kind"] == "correlation"]
-        found, wanted = {key(row) for row in alerts}, groups(expected)
-        if found != wanted:
-            return f"expected groups {sorted(wanted)}, found {sorted(found)}"
-        return compare_instants(case, {(key(row), row["last_event"]) for row in alerts if "last_event" in row}, [groups([k]).pop() for k in expected])
+        found, wanted = {group_of(row) for row in rows if row["kind"] == "correlation"}, set(groups_of(expected))
+        return None if found == wanted else f"expected groups {sorted(wanted)}, found {sorted(found)}"
     return compare_rows(target, expected, rows)
 
 
@@ -203,15 +206,9 @@ def deviations():
 
 def without_line_ends(kit, failed):
     """what is different without the events with a line end in a value, by the case's place"""
-    asked = []
-    for place, case in failed:
-        if case["target"] != "sigma" or case["kind"] != "events": continue
-        events = case["case"]["events"]
-        kept = [i for i, event in enumerate(events) if not re.search(r"\\[nr]", json.dumps(event))]
-        expected = [kept.index(i) for i in case["expected"] if i in kept]
-        asked.append((place, {**case, "expected": expected, "case": {**case["case"], "events": [events[i] for i in kept]}}))
+    asked = [(place, {**case, **case["without_line_ends"]}) for place, case in failed if case.get("without_line_ends")]
     answers = execute(kit, [case for _, case in asked])
-    return {place: compare(case, answer) for (place, case), answer in zip(asked, answers, strict=True)}
+    return {place: compare(case, answer) or untimely(case, answer) for (place, case), answer in zip(asked, answers, strict=True)}
 
 
 def known_deviation(case):
@@ -239,9 +236,13 @@ class Report:
         built = [case for case in found if case["status"] == "built"]
         for case in found:
             self.note(case)
-        differences = [compare(case, answer) for case, answer in zip(built, execute(kit, built), strict=True)]
+        answers = execute(kit, built)
+        differences = [compare(case, answer) for case, answer in zip(built, answers, strict=True)]
         second = second_opinions(kit, [(i, case) for i, (case, d) in enumerate(zip(built, differences)) if d])
-        shorter = without_line_ends(kit, [(i, built[i]) for i, difference in second.items() if difference])
+        # of times the second engine says nothing
+        late = {i: untimely(case, answers[i]) for i, case in enumerate(built) if not differences[i]}
+        differences = [difference or late[i] for i, difference in enumerate(differences)]
+        shorter = without_line_ends(kit, [(i, case) for i, case in enumerate(built) if differences[i] and second.get(i, True)])
         for place, (case, difference) in enumerate(zip(built, differences, strict=True)):
             agrees = {"(2nd engine)": second, "(no line ends)": shorter}
             self.settle(case, difference, next((how for how, asked in agrees.items() if place in asked and asked[place] is None), None))

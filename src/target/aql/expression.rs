@@ -505,23 +505,8 @@ fn is_true(field: &Arc<Field>, span: Span) -> Condition {
 /// `max(x) - min(x)`
 fn is_span(writer: &Writer<'_>, left: &Expression, right: &Expression) -> bool {
     let (Some(left), Some(right)) = (measure(writer, left), measure(writer, right)) else { return false };
-    match (&left.function, &right.function) {
-        (MeasureFunction::Maximum(a), MeasureFunction::Minimum(b)) => {
-            left.filter.is_none() && right.filter.is_none() && field_name(a).is_some() && field_name(a) == field_name(b)
-        }
-        (
-            MeasureFunction::Count
-            | MeasureFunction::Distinct(_)
-            | MeasureFunction::Sum(_)
-            | MeasureFunction::Average(_)
-            | MeasureFunction::Minimum(_)
-            | MeasureFunction::Maximum(_)
-            | MeasureFunction::Values(_)
-            | MeasureFunction::Percentile(..)
-            | MeasureFunction::Ordered(_),
-            _,
-        ) => false,
-    }
+    let (MeasureFunction::Maximum(a), MeasureFunction::Minimum(b)) = (&left.function, &right.function) else { return false };
+    left.filter.is_none() && right.filter.is_none() && field_name(a).is_some() && field_name(a) == field_name(b)
 }
 
 /// The measure that an expression names.
