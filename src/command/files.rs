@@ -143,7 +143,10 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     if is_standard_input(path) {
         io::stdin().lock().take(most).read_to_end(&mut bytes)?;
     } else {
-        File::open(path)?.take(most).read_to_end(&mut bytes)?;
+        let file = File::open(path)?;
+        // its size is known: one call reads it all
+        bytes.reserve(usize::try_from(file.metadata()?.len()).unwrap_or(0).min(MAX_BYTES) + 1);
+        file.take(most).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }
