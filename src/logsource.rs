@@ -387,6 +387,45 @@ pub enum Place {
         /// The column with the data; numbers are decimal.
         data: String,
     },
+    /// A list of hashes as Sysmon writes it (`SHA256=…,IMPHASH=…`), of which each stands in a column of its own.
+    Hashes(Vec<(HashAlgorithm, String)>),
+}
+
+/// What a hash in Sysmon's lists is made by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashAlgorithm {
+    /// MD5
+    Md5,
+    /// SHA-1
+    Sha1,
+    /// SHA-256
+    Sha256,
+    /// MD5 of the imported functions' names.
+    Imphash,
+}
+
+impl HashAlgorithm {
+    /// All of them.
+    pub const ALL: [HashAlgorithm; 4] = [HashAlgorithm::Md5, HashAlgorithm::Sha1, HashAlgorithm::Sha256, HashAlgorithm::Imphash];
+
+    /// Its name in the lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            HashAlgorithm::Md5 => "MD5",
+            HashAlgorithm::Sha1 => "SHA1",
+            HashAlgorithm::Sha256 => "SHA256",
+            HashAlgorithm::Imphash => "IMPHASH",
+        }
+    }
+
+    /// How many hexadecimal digits a hash has.
+    pub fn digits(self) -> usize {
+        match self {
+            HashAlgorithm::Md5 | HashAlgorithm::Imphash => 32,
+            HashAlgorithm::Sha1 => 40,
+            HashAlgorithm::Sha256 => 64,
+        }
+    }
 }
 
 /// The type of a platform's column.

@@ -1,7 +1,7 @@
 //! Bindings: `author.name`, `changedValues[fieldName=Users].changedTo` or a map with a type and a value map → [`Binding`].
 //! Used by log source files and by the overrides of site files.
 
-use super::{Binding, ColumnType, EventPath, FieldType, Place, Platform};
+use super::{Binding, ColumnType, EventPath, FieldType, HashAlgorithm, Place, Platform};
 use crate::diagnostic::{Diagnostic, E0104};
 use crate::reader::Reader;
 use crate::source::Span;
@@ -56,6 +56,7 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
         Platform::Kql if node.get("xml").is_some() => Some(xml(reader, node)?),
         Platform::Kql if node.get("joined").is_some() => Some(joined(reader, node)?),
         Platform::Kql if node.get("registry-type").is_some() => Some(registry_data(reader, node)?),
+        Platform::Kql if node.get("hashes").is_some() => Some(hashes(reader, node)?),
         Platform::Kql if node.get("on").is_some() => Some(chosen(reader, node, column_type(kind, platform))?),
         Platform::Kql | Platform::Aql | Platform::Spl | Platform::Product => None,
     };
@@ -74,7 +75,12 @@ pub fn read(reader: &mut Reader<'_, '_>, node: &Node<'_>, platform: Platform, ki
         let is_text = reader.boolean(written, "json-text")?;
         match &mut place {
             Place::Json { text, .. } | Place::Element { text, .. } => *text = is_text,
-            Place::Column { .. } | Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => {
+            Place::Column { .. }
+            | Place::Xml { .. }
+            | Place::Joined { .. }
+            | Place::Chosen { .. }
+            | Place::RegistryData { .. }
+            | Place::Hashes(_) => {
                 let message = "`json-text` says how a JSON column is stored, but this is a plain column";
                 return reader.fail(Diagnostic::error(E0104, written.span, message).help("remove it, or write `at: Column.member`"));
             }
@@ -113,6 +119,21 @@ fn registry_data(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Place> 
     let Some(data) = node.get("registry-data") else { return reader.missing(node.span, "kql", "registry-data") };
     let kind = reader.text(node.get("registry-type")?, "registry-type")?.value;
     Some(Place::RegistryData { kind, data: reader.text(data, "registry-data")?.value })
+}
+
+/// `{ hashes: { SHA1: FileSHA1, SHA256: FileSHA256 } }`
+fn hashes(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Place> {
+    reader.map(node, "kql", &["hashes"])?;
+    let names = HashAlgorithm::ALL.map(HashAlgorithm::name);
+    let written = node.get("hashes")?;
+    reader.map(written, "hashes", &names)?;
+    let columns = HashAlgorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, written.get(algorithm.name())?)));
+    let columns: Option<Vec<_>> =
+        columns.map(|(algorithm, column)| Some((algorithm, reader.text(column, algorithm.name())?.value))).collect();
+    match columns {
+        Some(columns) if columns.is_empty() => reader.empty(written.span, "hashes"),
+        columns => columns.map(Place::Hashes),
+    }
 }
 
 /// `{ on: ActionType, cases: { InboundConnectionAccepted: LocalIP }, otherwise: RemoteIP }`

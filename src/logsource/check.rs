@@ -85,7 +85,8 @@ impl Place {
             | Place::Xml { .. }
             | Place::Joined { .. }
             | Place::Chosen { .. }
-            | Place::RegistryData { .. } => None,
+            | Place::RegistryData { .. }
+            | Place::Hashes(_) => None,
         }
     }
 
@@ -104,6 +105,7 @@ impl Place {
                 [(on.as_str(), ColumnType::Text)].into_iter().chain(read.map(|column| (column.as_str(), *kind))).collect()
             }
             Place::RegistryData { kind, data } => vec![(kind, ColumnType::Text), (data, ColumnType::Text)],
+            Place::Hashes(columns) => columns.iter().map(|(_, column)| (column.as_str(), ColumnType::Text)).collect(),
         }
     }
 }

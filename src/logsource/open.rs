@@ -211,7 +211,7 @@ impl Binding {
                 Place::Element { column: named(column), text: *text, key: named(key), equals: named(equals), value: named(value) }
             }
             Place::Xml { column, name: element } => Place::Xml { column: named(column), name: named(element) },
-            Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => self.place.clone(),
+            Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } | Place::Hashes(_) => self.place.clone(),
         };
         Self { place, values: self.values.clone() }
     }

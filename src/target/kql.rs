@@ -8,6 +8,7 @@ mod aggregate;
 mod computed;
 mod condition;
 mod expression;
+mod hashes;
 mod layout;
 mod schema;
 mod spelling;

@@ -245,5 +245,6 @@ fn place_name(binding: &Binding) -> String {
         Place::Joined { columns, .. } => columns.join(", "),
         Place::Chosen { on, .. } => on.clone(),
         Place::RegistryData { data, .. } => data.clone(),
+        Place::Hashes(columns) => columns.iter().map(|(_, column)| column.as_str()).collect::<Vec<_>>().join(", "),
     }
 }

@@ -66,6 +66,9 @@ impl Writer<'_> {
             Subject::Event => return self.keyword(predicate),
             Subject::Field(field) => field,
         };
+        if let Some(doc) = self.hashes(field, predicate, strict) {
+            return doc;
+        }
         let Some(located) = self.locate(field, span) else { return Doc::never() };
         let (relations, plain): (Vec<&ValueTest>, Vec<&ValueTest>) =
             predicate.tests.iter().partition(|test| matches!(test, ValueTest::Field(_)));
@@ -111,7 +114,7 @@ impl Writer<'_> {
     }
 
     /// Alternatives that together say: the value passes one of the tests.
-    fn tests(&mut self, operand: &Operand, tests: &[&ValueTest], strict: bool, span: Span) -> Vec<Doc> {
+    pub(super) fn tests(&mut self, operand: &Operand, tests: &[&ValueTest], strict: bool, span: Span) -> Vec<Doc> {
         let mut equal = Literals::default();
         let mut networks = Vec::new();
         let mut parts = Vec::new();
@@ -500,7 +503,7 @@ impl Writer<'_> {
         bindings.into_iter().any(|binding| match &binding.place {
             Place::Column { kind, .. } => *kind == ColumnType::Dynamic,
             Place::Json { .. } | Place::Element { .. } => true,
-            Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => false,
+            Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } | Place::Hashes(_) => false,
         })
     }
 

@@ -85,7 +85,7 @@ pub fn merges_empty(field: &Field, open: bool) -> bool {
     match field.kql.as_ref().map(|binding| &binding.place) {
         Some(Place::Column { kind, .. }) => matches!(kind, ColumnType::Text | ColumnType::Address) && !field.list,
         Some(Place::Json { .. } | Place::Element { .. }) => false,
-        Some(Place::Xml { .. } | Place::Joined { .. } | Place::RegistryData { .. }) => true,
+        Some(Place::Xml { .. } | Place::Joined { .. } | Place::RegistryData { .. } | Place::Hashes(_)) => true,
         Some(Place::Chosen { kind, .. }) => matches!(kind, ColumnType::Text | ColumnType::Address),
         None => open,
     }
@@ -168,6 +168,10 @@ impl Writer<'_> {
                 let otherwise = self.column_name(otherwise, span)?;
                 Located::Row(operand(self.chosen(field, &on, &cases?, &otherwise), stored(*kind)))
             }
+            Place::Hashes(columns) => {
+                self.refuse_whole_hashes(field, columns, span);
+                return None;
+            }
             Place::RegistryData { kind, data } => {
                 let (kind, data) = (self.column_name(kind, span)?, self.column_name(data, span)?);
                 Located::Row(operand(self.registry_data(field, &kind, &data), Stored::Text))
@@ -186,7 +190,7 @@ impl Writer<'_> {
     }
 
     /// A column's name as it stands in a query.
-    fn column_name(&mut self, column: &str, span: Span) -> Option<String> {
+    pub(super) fn column_name(&mut self, column: &str, span: Span) -> Option<String> {
         let spelled = name(column);
         if spelled.is_none() {
             let message = format!("KQL cannot have a column with the name `{}`", column.escape_debug());

@@ -165,7 +165,7 @@ impl<'a> Writer<'a> {
                 let helper = self.extract_element(field, [column, key, equals, value], span)?;
                 Some(located(helper, None, self.written_time(field, false), &binding.values))
             }
-            Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } => {
+            Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } | Place::Hashes(_) => {
                 self.refuse(
                     span,
                     &format!("the field `{}`, which is put together from several", field.name),

@@ -17,7 +17,13 @@ type Events = Vec<(i64, Map<String, Value>)>;
 pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events: &Events) -> Events {
     let assumes = |code: &str| fidelity.assumptions.iter().any(|deviation| deviation.code.0 == code);
     let mut events = events.clone();
-    let registry_data = registry_data(target, detection);
+    let registry_data = bound(target, detection, |place| matches!(place, Place::RegistryData { .. }));
+    // hashes in columns are whole
+    let hashes = bound(target, detection, |place| matches!(place, Place::Hashes(_)));
+    events.retain(|(_, event)| {
+        let mut texts = hashes.iter().filter_map(|name| event.get(name).and_then(Value::as_str));
+        texts.all(|text| text.is_empty() || native::hashes(text).is_some())
+    });
     for (_, event) in &mut events {
         // numbers in texts are written plainly
         if ["A011", "P003", "S021"].into_iter().any(assumes) {
@@ -86,11 +92,11 @@ fn aggregates(detection: &Detection) -> Vec<&Aggregate> {
     detection.aggregate.iter().chain(detection.chained().flat_map(|(_, inner)| aggregates(&inner.detection))).collect()
 }
 
-/// The names of fields that a platform stores as a type and data of the registry.
-fn registry_data(target: Target, detection: &Detection) -> BTreeSet<String> {
+/// The names of fields that stand at such places of a target's platform.
+fn bound(target: Target, detection: &Detection, is_such: impl Fn(&Place) -> bool) -> BTreeSet<String> {
     let binding = |field: &Field| target.platform().and_then(|platform| field.binding(platform).cloned());
-    let is_data = |field: &Field| binding(field).is_some_and(|binding| matches!(binding.place, Place::RegistryData { .. }));
-    native::fields(detection).iter().filter(|field| is_data(field)).map(|field| field.name.clone()).collect()
+    let stands_there = |field: &Field| binding(field).is_some_and(|binding| is_such(&binding.place));
+    native::fields(detection).iter().filter(|field| stands_there(field)).map(|field| field.name.clone()).collect()
 }
 
 /// Whether each keyword is found in the raw event exactly if it is found in a single value.

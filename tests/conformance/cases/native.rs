@@ -7,7 +7,7 @@ use cognate::detection::{Detection, Subject, ValueTest};
 use cognate::evaluate::Event;
 use cognate::evaluate::event::{number, text};
 use cognate::evaluate::moment;
-use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, Place, Platform, TimeFormat};
+use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, HashAlgorithm, Place, Platform, TimeFormat};
 use cognate::target::Target;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -47,9 +47,15 @@ pub fn carrier<'f>(detection: &Detection, fields: &'f [Arc<Field>]) -> Option<&'
             values.is_empty() && !selecting.iter().any(|(other, column)| *other == platform && column == name)
         }
         Some((Place::Json { .. }, values)) => values.is_empty(),
-        Some((Place::Element { .. } | Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }, _)) => {
-            false
-        }
+        Some((
+            Place::Element { .. }
+            | Place::Xml { .. }
+            | Place::Joined { .. }
+            | Place::Chosen { .. }
+            | Place::RegistryData { .. }
+            | Place::Hashes(_),
+            _,
+        )) => false,
         None => true,
     };
     let is_text = |field: &Field| matches!(field.kind, FieldType::Text | FieldType::Any) && !field.list;
@@ -247,6 +253,21 @@ fn aql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
     stored
 }
 
+/// A list of hashes as Sysmon writes it, such as `MD5=…,SHA256=…`; nothing if the text is none.
+pub fn hashes(text: &str) -> Option<Vec<(HashAlgorithm, &str)>> {
+    let mut seen = Vec::new();
+    for hash in text.split(',') {
+        let (name, digest) = hash.split_once('=')?;
+        let algorithm = HashAlgorithm::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))?;
+        let is_hash = digest.len() == algorithm.digits() && digest.chars().all(|c| c.is_ascii_hexdigit());
+        if !is_hash || seen.iter().any(|(other, _)| *other == algorithm) {
+            return None;
+        }
+        seen.push((algorithm, digest));
+    }
+    Some(seen)
+}
+
 /// Splunk: fields as they are extracted, and the raw event.
 fn spl(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event<'_>) -> Map<String, Value> {
     let mut stored = Map::new();
@@ -268,7 +289,7 @@ fn spl(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
                 let path: Vec<String> = column.split('.').map(str::to_owned).collect();
                 write_element(at(&mut raw, &path), [key, equals, value], &values);
             }
-            Some(Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. }) => {}
+            Some(Place::Xml { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } | Place::Hashes(_)) => {}
             None if detection.log_source.open => drop(stored.insert(field.name.clone(), extracted(ColumnType::Text, &values))),
             None => {}
         }
@@ -348,6 +369,13 @@ fn kql(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
                 let (written, number) = registry_data(&text(&values[0]).unwrap_or_default());
                 stored[kind.as_str()] = written.into();
                 stored[data.as_str()] = number.into();
+            }
+            Some(Place::Hashes(columns)) => {
+                let text = text(&values[0]).unwrap_or_default();
+                for (algorithm, digest) in hashes(&text).unwrap_or_default() {
+                    let column = columns.iter().find(|(own, _)| *own == algorithm).map(|(_, column)| column);
+                    column.into_iter().for_each(|column| stored[column.as_str()] = digest.into());
+                }
             }
             // when all columns stand
             Some(Place::Chosen { .. }) => {}
