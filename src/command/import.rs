@@ -11,7 +11,7 @@ use super::workspace::{Understood, Workspace, named};
 use super::{ImportArguments, Outcome, Unmapped, files};
 use crate::build::{Acceptance, Outcome as Built, build};
 use crate::detection::Detection;
-use crate::diagnostic::{Diagnostic, Diagnostics, E0213, E0802, Severity};
+use crate::diagnostic::{Diagnostic, Diagnostics, E0001, E0002, E0008, E0213, E0802, Severity};
 use crate::frontend::Document;
 use crate::import::{LogSourceStarter, Said, Statement, insert, is_rule, list_text, missing_lists};
 use crate::source::Source;
@@ -233,6 +233,8 @@ impl Context<'_> {
         let lists: BTreeSet<String> = uses.iter().filter(|_| waits).map(|(list, _)| list.clone()).collect();
         match insert(&source.text, &statements).filter(|_| !lists.is_empty()) {
             Some(text) => project.write(&place, &text)?,
+            // there is nothing to copy
+            None if problems.iter().any(|problem| problem.code == E0008) => {}
             None => project.copy(&file.path, &place)?,
         }
         for (list, field) in uses.into_iter().filter(|_| waits) {
@@ -253,7 +255,6 @@ fn no_place(statement: &Statement, rules: &[Detection]) -> Diagnostic {
 
 /// Whether a file cannot be read or is no text.
 fn unreadable(documents: &[Document]) -> bool {
-    use crate::diagnostic::{E0001, E0002, E0008};
     let of = |document: &Document| document.diagnostics.iter().any(|problem| [E0001, E0002, E0008].contains(&problem.code));
     documents.iter().any(of)
 }
