@@ -11,6 +11,7 @@ mod logsources;
 mod manifest;
 mod new;
 mod output;
+mod package;
 mod repeats;
 mod schema;
 mod table;
@@ -80,6 +81,11 @@ enum Command {
         after_help = "Examples:\n  cognate import rules/ --out project\n  cognate import rules/windows rules/linux --out project --unmapped keep"
     )]
     Import(ImportArguments),
+    /// Write a package that an administrator deploys: a Splunk app, rules of Microsoft Sentinel, a kit for QRadar, a Sigma pack.
+    #[command(
+        after_help = "Examples:\n  cognate package splunk --out dist/splunk --site sites/example.yml\n  cognate package sentinel --out dist/sentinel\n  cognate package qradar --out dist/qradar detections/jira"
+    )]
+    Package(PackageArguments),
     /// List the log sources and where their fields stand, or say what rules need from a SIEM.
     #[command(
         name = "logsources",
@@ -248,6 +254,23 @@ struct ImportArguments {
 }
 
 #[derive(Args)]
+struct PackageArguments {
+    /// What to write.
+    #[arg(value_name = "KIND", value_parser = package())]
+    kind: crate::package::Kind,
+    /// Files or folders; the project's detections by default.
+    paths: Vec<PathBuf>,
+    /// The folder of the package. Files that an earlier run wrote there and that are no longer part of it are removed.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Accept an approximation by its code; may be repeated.
+    #[arg(long, value_name = "CODE", value_parser = accepted)]
+    accept: Vec<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
 struct LogSourcesArguments {
     /// Specs, rules or folders: what they need.
     #[arg(long = "for", value_name = "PATH", num_args = 1..)]
@@ -297,6 +320,12 @@ fn target() -> impl TypedValueParser<Value = Target> {
         .try_map(|name| Target::from_name(&name).ok_or_else(|| format!("there is no target `{name}`")))
 }
 
+fn package() -> impl TypedValueParser<Value = crate::package::Kind> {
+    use crate::package::Kind;
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name))
+        .try_map(|name| Kind::from_name(&name).ok_or_else(|| format!("there is no package `{name}`")))
+}
+
 /// The code of a deviation: `A`, `P`, `K` or `S` and a number.
 fn accepted(code: &str) -> Result<String, String> {
     let known = || ALL_CODES.iter().map(|(code, _)| code.0).filter(|code| !code.starts_with(['E', 'W']));
@@ -326,6 +355,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::New(arguments) => new::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::LogSources(arguments) => logsources::run(&arguments),
+        Command::Package(arguments) => package::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();

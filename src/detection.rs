@@ -64,6 +64,21 @@ impl Detection {
 }
 
 impl Detection {
+    /// The names of its output columns, in order; none if a rule without `fields` returns the platform's own.
+    pub fn column_names(&self) -> Vec<String> {
+        match &self.aggregate {
+            None => self.columns.iter().map(|column| column.name.clone()).collect(),
+            Some(aggregate) => {
+                let keys = aggregate.group_by.iter().map(|key| key.name.clone());
+                let window = ["window_start".to_owned(), "window_end".to_owned()];
+                let measures = aggregate.measures.iter().map(|measure| measure.name.clone());
+                let derived = aggregate.derived.iter().map(|derived| derived.name.clone());
+                let labels = aggregate.labels.iter().map(|label| label.name.clone());
+                keys.chain(window).chain(measures).chain(derived).chain(labels).collect()
+            }
+        }
+    }
+
     /// The detections whose alerts it counts, each with the index of its selection.
     pub fn chained(&self) -> impl Iterator<Item = (usize, &Chained)> {
         self.selections.iter().enumerate().filter_map(|(index, selection)| Some((index, selection.body.alerts()?)))
@@ -174,6 +189,15 @@ pub struct Chained {
 }
 
 impl SelectionBody {
+    /// All its items, of maps within lists, too.
+    pub fn items(&self) -> Vec<&Item> {
+        match self {
+            SelectionBody::Items(items) => items.iter().collect(),
+            SelectionBody::Alternatives(bodies) => bodies.iter().flat_map(SelectionBody::items).collect(),
+            SelectionBody::Alerts(_) => Vec::new(),
+        }
+    }
+
     /// The detection whose alerts it stands for.
     pub fn alerts(&self) -> Option<&Chained> {
         match self {
@@ -952,6 +976,8 @@ pub struct TargetSettings {
     pub accept: Vec<Spanned<String>>,
     /// Why it is not built, if it is not.
     pub skip: Option<Spanned<String>>,
+    /// Why it is built, but left out of packages.
+    pub query_only: Option<Spanned<String>>,
 }
 
 /// A test: events, and the alerts that must come out.

@@ -12,6 +12,7 @@
 //! Every stage is pure: text or values in, values and [`diagnostic::Diagnostics`] out. Files are read and written in
 //! [`command`] only.
 
+pub mod alert_text;
 pub mod attack;
 pub mod build;
 pub mod command;
@@ -29,6 +30,7 @@ pub mod logsource;
 pub mod lower;
 pub mod mutate;
 pub mod needs;
+pub mod package;
 pub mod pages;
 pub mod place;
 pub mod reader;
@@ -42,3 +44,4 @@ pub mod target;
 pub mod template;
 pub mod testing;
 pub mod yaml;
+pub mod yaml_text;

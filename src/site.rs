@@ -12,7 +12,20 @@ use crate::spec::{Body, parse_body};
 use crate::yaml::{self, Entry, Node, Number, Value};
 use std::sync::Arc;
 
-const KEYS: &[&str] = &["log-sources", "parameters", "lists", "accept", "actions", "aql", "specs"];
+const KEYS: &[&str] = &["log-sources", "parameters", "lists", "accept", "actions", "aql", "package", "specs"];
+
+/// What a site says of its packages.
+#[derive(Debug, Clone, Default)]
+pub struct Packaging {
+    /// The name of the app.
+    pub name: Option<String>,
+    /// `1.2.3`
+    pub version: Option<String>,
+    /// Who answers for it.
+    pub author: Option<String>,
+    /// Whether a Splunk app holds what Enterprise Security reads.
+    pub enterprise_security: Option<bool>,
+}
 
 /// An action's name and its parameters.
 pub type Action = (Spanned<String>, Vec<(String, Value)>);
@@ -24,6 +37,8 @@ pub struct Site {
     pub source: Source,
     /// Parameters of actions (`alert.actions` of a spec names them): name, then key and value.
     pub actions: Vec<Action>,
+    /// What packages are called here.
+    pub package: Packaging,
     /// AQL `LIMIT`.
     pub aql_limit: Option<u32>,
     /// What holds for every spec.
@@ -220,8 +235,15 @@ fn check_names<'k, K: Iterator<Item = &'k Known>>(settings: &Settings, known: &d
 fn site(reader: &mut Reader<'_, '_>, node: &Node<'_>, known: &LogSources) -> Option<Site> {
     reader.map(node, "site", KEYS)?;
     let all = settings(reader, node);
-    let mut site =
-        Site { source: reader.source.clone(), actions: Vec::new(), aql_limit: None, all, specs: Vec::new(), log_sources: Vec::new() };
+    let mut site = Site {
+        source: reader.source.clone(),
+        actions: Vec::new(),
+        package: Packaging::default(),
+        aql_limit: None,
+        all,
+        specs: Vec::new(),
+        log_sources: Vec::new(),
+    };
     if let Some(aql) = node.get("aql") {
         reader.map(aql, "aql", &["limit"])?;
         let limit = aql.get("limit").and_then(|limit| reader.whole(limit, "limit", 1..=i64::from(u32::MAX)));
@@ -229,6 +251,9 @@ fn site(reader: &mut Reader<'_, '_>, node: &Node<'_>, known: &LogSources) -> Opt
     }
     if let Some(actions) = node.get("actions") {
         site.actions = read_actions(reader, actions);
+    }
+    if let Some(package) = node.get("package") {
+        site.package = packaging(reader, package).unwrap_or_default();
     }
     if let Some(log_sources) = node.get("log-sources") {
         site.log_sources = read_log_sources(reader, log_sources, known);
@@ -243,6 +268,40 @@ fn site(reader: &mut Reader<'_, '_>, node: &Node<'_>, known: &LogSources) -> Opt
         }
     }
     Some(site)
+}
+
+/// `{ name: wiki_watch, version: 1.2.0, author: Detection team, enterprise-security: true }`
+fn packaging(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Packaging> {
+    let mut packaging = Packaging::default();
+    for entry in reader.map(node, "package", &["name", "version", "author", "enterprise-security"])? {
+        let value = &entry.value;
+        match &*entry.key.value {
+            "name" => packaging.name = formed(reader, value, "name", is_package_name, "letters, digits and `_`, beginning with a letter"),
+            "version" => packaging.version = formed(reader, value, "version", is_version, "three numbers, such as 1.2.0"),
+            "author" => packaging.author = reader.text(value, "author").map(|text| text.value),
+            _ => packaging.enterprise_security = reader.boolean(value, "enterprise-security"),
+        }
+    }
+    Some(packaging)
+}
+
+fn formed(reader: &mut Reader<'_, '_>, node: &Node<'_>, key: &str, is_formed: fn(&str) -> bool, form: &str) -> Option<String> {
+    let text = reader.text(node, key)?;
+    if is_formed(&text.value) {
+        return Some(text.value);
+    }
+    let message = format!("`{}` is no {key} of a package", text.value);
+    reader.fail(Diagnostic::error(E0104, text.span, message).help(format!("write {form}")))
+}
+
+/// Whether an app can be called so.
+pub fn is_package_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn is_version(version: &str) -> bool {
+    let parts: Vec<&str> = version.split('.').collect();
+    parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.len() < 6 && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn read_actions(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<Action> {

@@ -168,6 +168,9 @@ impl Default for Options {
 pub enum Range {
     /// One run of the schedule: reports only what ends in its last `every`.
     Scheduled,
+    /// The same for a query beside which the platform states how far a run looks back ([`Bounds::reach`]): AQL, which must state it,
+    /// does so all the same.
+    Dispatched,
     /// One run over so many milliseconds, up to now, that reports everything.
     Hunt(i64),
 }
@@ -183,6 +186,15 @@ pub struct Bounds {
     /// Instants (plain matches, sliding alerts): T − from <= instant < T − latest.
     /// Tumbling windows: T − from < window end <= T − latest.
     pub report_from: Option<i64>,
+    /// Whether the query itself says how far it looks back.
+    pub stated: bool,
+}
+
+impl Bounds {
+    /// How far before T a query must see events: matches of a rule without aggregate do not depend on earlier ones.
+    pub fn reach(&self, detection: &Detection) -> i64 {
+        self.report_from.filter(|_| detection.aggregate.is_none()).unwrap_or(self.earliest)
+    }
 }
 
 impl Range {
@@ -190,12 +202,13 @@ impl Range {
     pub fn bounds(self, detection: &Detection) -> Bounds {
         let schedule = &detection.schedule;
         match self {
-            Range::Hunt(length) => Bounds { earliest: length, latest: 0, report_from: None },
-            Range::Scheduled => {
+            Range::Hunt(length) => Bounds { earliest: length, latest: 0, report_from: None, stated: true },
+            Range::Scheduled | Range::Dispatched => {
                 let earliest = schedule.delay + schedule.lookback;
                 let from = schedule.delay + schedule.every;
                 let cut = !matches!(detection.aggregate.as_ref().map(|a| &a.window), Some(Window::Lookback));
-                Bounds { earliest, latest: schedule.delay, report_from: (cut && from < earliest).then_some(from) }
+                let report_from = (cut && from < earliest).then_some(from);
+                Bounds { earliest, latest: schedule.delay, report_from, stated: self == Range::Scheduled }
             }
         }
     }

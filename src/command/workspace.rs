@@ -7,8 +7,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, did_you_me
 use crate::frontend::{Document, list_values, may_refer, outline, rules, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
+use crate::package::Settings;
 use crate::rules::{References, Rule, Rules};
-use crate::site::{Known, Site};
+use crate::site::{Known, Site, is_package_name};
 use crate::source::{Source, Span};
 use crate::template::Templates;
 use crate::yaml::{MAX_BYTES, Value};
@@ -344,6 +345,22 @@ impl Workspace {
     /// The site's AQL limit.
     pub fn limit(&self) -> Option<u32> {
         self.site.as_ref().and_then(|site| site.aql_limit)
+    }
+
+    /// What packages are called here, and what actions mean.
+    pub fn packaging(&self) -> Settings {
+        let folder = self.root.as_deref().unwrap_or(&self.current).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let plain: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+        let name = if is_package_name(&plain) { plain } else { "detections".to_owned() };
+        let site = self.site.as_ref();
+        let own = site.map(|site| site.package.clone()).unwrap_or_default();
+        Settings {
+            name: own.name.unwrap_or(name),
+            version: own.version.unwrap_or_else(|| "0.1.0".to_owned()),
+            author: own.author.unwrap_or_else(|| "Cognate".to_owned()),
+            enterprise_security: own.enterprise_security.unwrap_or(true),
+            actions: site.into_iter().flat_map(|site| &site.actions).map(|(name, values)| (name.value.clone(), values.clone())).collect(),
+        }
     }
 
     /// The approximations that the site accepts for a spec.

@@ -1,6 +1,7 @@
 //! What is not wrong in itself but probably not meant: unused names, output by fields that the events lack,
 //! tokens and keys that name no column.
 
+use crate::alert_text::tokens;
 use crate::detection::{Condition, Detection, Predicate, Shape, Subject, ValueTest};
 use crate::diagnostic::{Diagnostic, Diagnostics, E0309, W0201, W0202, W0204, W0207, did_you_mean};
 use crate::expression::parse::{Written, WrittenKind};
@@ -119,11 +120,11 @@ fn outputs(source: &Source, detection: &Detection, diagnostics: &mut Diagnostics
     let alert = &detection.alert;
     let throttle = alert.throttle.iter().flat_map(|throttle| &throttle.by).map(|name| (name.value.clone(), name.span, "is throttled by"));
     let entities = alert.entities.iter().map(|entity| (entity.column.value.clone(), entity.column.span, "is an entity"));
-    let tokens = [&alert.title, &alert.description].into_iter().flatten().flat_map(|text| {
+    let texts = [&alert.title, &alert.description].into_iter().flatten().flat_map(|text| {
         let scalar = crate::place::ScalarText::new(source, text.span, &text.value);
         tokens(&text.value).into_iter().map(|(name, at)| (name, scalar.span(at), "stands in the alert's text")).collect::<Vec<_>>()
     });
-    for (name, span, role) in throttle.chain(entities).chain(tokens.collect::<Vec<_>>()) {
+    for (name, span, role) in throttle.chain(entities).chain(texts.collect::<Vec<_>>()) {
         match named_output(detection, &name) {
             Some(Some(field)) => outputs.push(Output { field, span, role }),
             Some(None) => {}
@@ -133,21 +134,6 @@ fn outputs(source: &Source, detection: &Detection, diagnostics: &mut Diagnostics
     outputs
 }
 
-/// `{name}` tokens of a text with their places; `{{` is a brace.
-fn tokens(text: &str) -> Vec<(String, std::ops::Range<usize>)> {
-    let (mut found, mut from) = (Vec::new(), 0);
-    while let Some(start) = text[from..].find('{').map(|at| from + at) {
-        if text[start + 1..].starts_with('{') {
-            from = start + 2;
-            continue;
-        }
-        let Some(end) = text[start..].find('}').map(|at| start + at) else { break };
-        found.push((text[start + 1..end].trim().to_owned(), start + 1..end));
-        from = end + 1;
-    }
-    found
-}
-
 /// The field behind an output column: `None` if there is no such column, `Some(None)` if it is computed.
 fn named_output(detection: &Detection, name: &str) -> Option<Option<Arc<Field>>> {
     match &detection.aggregate {
@@ -155,30 +141,15 @@ fn named_output(detection: &Detection, name: &str) -> Option<Option<Arc<Field>>>
             if let Some(key) = aggregate.group_by.iter().find(|key| key.name == name) {
                 return Some(Some(key.field.clone()));
             }
-            column_names(detection).iter().any(|column| column == name).then_some(None)
+            detection.column_names().iter().any(|column| column == name).then_some(None)
         }
         None if detection.columns.is_empty() => detection.log_source.field(name).map(Some),
         None => detection.columns.iter().find(|column| column.name == name).map(|column| Some(column.field.clone())),
     }
 }
 
-/// The names of all output columns of an aggregate or of `fields`, in order.
-pub(crate) fn column_names(detection: &Detection) -> Vec<String> {
-    match &detection.aggregate {
-        None => detection.columns.iter().map(|column| column.name.clone()).collect(),
-        Some(aggregate) => {
-            let keys = aggregate.group_by.iter().map(|key| key.name.clone());
-            let window = ["window_start".to_owned(), "window_end".to_owned()];
-            let measures = aggregate.measures.iter().map(|measure| measure.name.clone());
-            let derived = aggregate.derived.iter().map(|derived| derived.name.clone());
-            let labels = aggregate.labels.iter().map(|label| label.name.clone());
-            keys.chain(window).chain(measures).chain(derived).chain(labels).collect()
-        }
-    }
-}
-
 fn unknown_column(detection: &Detection, name: &str, span: Span, diagnostics: &mut Diagnostics) {
-    let mut names = column_names(detection);
+    let mut names = detection.column_names();
     if names.is_empty() {
         names = detection.log_source.names().map(str::to_owned).collect();
     }

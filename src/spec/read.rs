@@ -397,10 +397,11 @@ fn targets(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Vec<TargetSettings> 
             reader.diagnostics.push(Diagnostic::error(E0104, entry.key.span, message).help(help));
             continue;
         };
-        let mut settings = TargetSettings { target, accept: Vec::new(), skip: None };
-        for part in reader.map(&entry.value, "targets", &["accept", "skip"]).unwrap_or_default() {
+        let mut settings = TargetSettings { target, accept: Vec::new(), skip: None, query_only: None };
+        for part in reader.map(&entry.value, "targets", &["accept", "skip", "query-only"]).unwrap_or_default() {
             match &*part.key.value {
                 "accept" => settings.accept = accepted(reader, &part.value),
+                "query-only" => settings.query_only = reader.text(&part.value, "query-only"),
                 _ => settings.skip = reader.text(&part.value, "skip"),
             }
         }

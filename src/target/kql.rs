@@ -184,7 +184,7 @@ fn write(writer: &mut Writer<'_>, origin: &KqlOrigin, options: &Options) -> Resu
     let bounds = options.range.bounds(writer.detection);
     let detection = writer.detection;
     let Some(aggregate) = &detection.aggregate else {
-        let range = writer.range(&time, bounds.report_from.unwrap_or(bounds.earliest), bounds.latest);
+        let range = writer.range(&time, bounds);
         let steps = plain_steps(writer);
         return writer.templates.envelope("query.j2", json!({ "source": table, "range": range, "steps": steps }));
     };

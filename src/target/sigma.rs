@@ -8,7 +8,6 @@ mod approximation;
 mod assumption;
 mod condition;
 mod correlation;
-mod document;
 mod element;
 mod filter;
 mod portable;

@@ -18,7 +18,7 @@ mod writer;
 use super::{Bounds, Deviation, Options, Rendered};
 use crate::detection::{Column, Condition, Detection};
 use crate::diagnostic::{Diagnostic, E0403};
-use crate::logsource::{Binding, Place, SplOrigin};
+use crate::logsource::{Binding, LogSource, Place, SplOrigin};
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
 use layout::{Fragment, Joint, WIDTH, indent};
@@ -104,7 +104,7 @@ pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Opti
 
 /// A rule without aggregate. Matches do not depend on earlier events, so only the reported part of the range is read.
 fn plain(writer: &mut Writer<'_>, bounds: Bounds) -> Result<String, Diagnostic> {
-    let base = base_search(writer, bounds.report_from.unwrap_or(bounds.earliest), bounds.latest);
+    let base = base_search(writer, bounds);
     let columns = columns(writer, &writer.detection.columns);
     let mut commands = writer.prepare.clone();
     commands.extend(base.filter);
@@ -151,10 +151,15 @@ struct Base {
 }
 
 /// Each part of the condition stands in the base search if that can say it; otherwise a weaker form of it may stand there.
-fn base_search(writer: &mut Writer<'_>, earliest: i64, latest: i64) -> Base {
+fn base_search(writer: &mut Writer<'_>, bounds: Bounds) -> Base {
     let mut origin = origin(writer);
-    let (from, to) = (time_modifier(writer, earliest), time_modifier(writer, latest));
-    origin.push(format!("earliest={from} latest={to}"));
+    if origin.is_empty() && !bounds.stated {
+        origin.push("index=*".to_owned());
+    }
+    if bounds.stated {
+        let (from, to) = (time_modifier(writer, bounds.reach(writer.detection)), time_modifier(writer, bounds.latest));
+        origin.push(format!("earliest={from} latest={to}"));
+    }
     let condition = &writer.detection.condition;
     let parts = if let Condition::All(parts) = condition { parts.as_slice() } else { std::slice::from_ref(condition) };
     let (mut lines, mut filters) = (vec![origin.join(" ")], Vec::new());
@@ -176,7 +181,7 @@ fn base_search(writer: &mut Writer<'_>, earliest: i64, latest: i64) -> Base {
 fn origin(writer: &mut Writer<'_>) -> Vec<String> {
     let detection = writer.detection;
     let source = &detection.log_source;
-    let Some(SplOrigin { index, sourcetype, source, tag }) = &source.spl else {
+    let Some(origin) = &source.spl else {
         if !source.open {
             let message = format!("the log source `{}` has no place on Splunk", source.id.path());
             let help = "add `spl` with an index and a source type to the log source, or to a site file";
@@ -184,28 +189,44 @@ fn origin(writer: &mut Writer<'_>) -> Vec<String> {
         }
         return Vec::new();
     };
+    let SplOrigin { index, sourcetype, source, tag } = origin;
     for name in index.iter().chain(sourcetype).chain(source).chain(tag).filter(|name| !quote::is_searchable(name)) {
         let what = format!("the index, source type, source or tag `{}`", super::comment_text(name));
         let help = "write it with `*` in place of backticks, `$` and control characters, under `spl` in the log source or in the site file";
         writer.refuse(detection.metadata.title.span, &what, help);
     }
-    let quoted = |value: &String| format!("\"{}\"", quote::escape(value));
-    let plain = |value: &String| {
-        let word = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c));
-        if word { value.clone() } else { quoted(value) }
-    };
-    let lists = [
-        ("index", index.iter().map(plain).collect::<Vec<_>>()),
-        ("sourcetype", sourcetype.iter().map(quoted).collect()),
-        ("source", source.iter().map(quoted).collect()),
-        ("tag", tag.iter().map(plain).collect()),
-    ];
     let member = |(name, values): (&str, Vec<String>)| match values.as_slice() {
         [] => None,
         [value] => Some(writer.op("search_equals", &[name, value])),
         values => Some(writer.op("search_in", &[name, &layout::list(values)])),
     };
-    lists.into_iter().filter_map(member).collect()
+    places(origin).into_iter().filter_map(member).collect()
+}
+
+/// The keys of a place and their values as a search writes them.
+fn places(SplOrigin { index, sourcetype, source, tag }: &SplOrigin) -> [(&'static str, Vec<String>); 4] {
+    let quoted = |value: &String| format!("\"{}\"", quote::escape(value));
+    let plain = |value: &String| {
+        let word = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c));
+        if word { value.clone() } else { quoted(value) }
+    };
+    [
+        ("index", index.iter().map(plain).collect::<Vec<_>>()),
+        ("sourcetype", sourcetype.iter().map(quoted).collect()),
+        ("source", source.iter().map(quoted).collect()),
+        ("tag", tag.iter().map(plain).collect()),
+    ]
+}
+
+/// A search for all events of a log source, if Splunk has them.
+pub fn events_of(source: &LogSource) -> Option<String> {
+    let places = places(source.spl.as_ref()?).into_iter();
+    let member = |(name, values): (&str, Vec<String>)| match values.as_slice() {
+        [] => None,
+        [value] => Some(format!("{name}={value}")),
+        values => Some(format!("{name} IN ({})", values.join(", "))),
+    };
+    Some(places.filter_map(member).collect::<Vec<_>>().join(" "))
 }
 
 /// Milliseconds before now as a time modifier. Days are written in hours: a day can have 23 or 25 of them.

@@ -72,7 +72,7 @@ const EPOCH: &str = "datetime(1970-01-01)";
 impl Writer<'_> {
     /// All fragments of a query with an aggregate.
     pub fn aggregate(&mut self, aggregate: &Aggregate, source: String, time: &str, bounds: Bounds) -> Pieces {
-        let range = self.range(time, bounds.earliest, bounds.latest);
+        let range = self.range(time, bounds);
         let (before, after) = self.event_filters();
         let (flags, selections) = self.selection_flags();
         let none = Columns::default();
@@ -99,9 +99,12 @@ impl Writer<'_> {
     }
 
     /// The time range of the events that are read.
-    pub fn range(&self, time: &str, earliest: i64, latest: i64) -> String {
-        let from = self.op("greater_or_equal", &[time, &self.before_run(earliest)]);
-        let until = self.op("less", &[time, &self.before_run(latest)]);
+    pub fn range(&self, time: &str, bounds: Bounds) -> String {
+        let until = self.op("less", &[time, &self.before_run(bounds.latest)]);
+        if !bounds.stated {
+            return until;
+        }
+        let from = self.op("greater_or_equal", &[time, &self.before_run(bounds.reach(self.detection))]);
         format!("{from} and {until}")
     }
 

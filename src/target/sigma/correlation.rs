@@ -8,7 +8,6 @@
 //! "id of the spec" and the name `base:<measure>` or `correlation:<measures>` (without an id: namespace URL, the name
 //! preceded by `cognate:<title>:`).
 
-use super::document::{Entry, Node, write};
 use super::filter;
 use super::rule::{Body, Document, head, tail, test};
 use super::selection::Writer;
@@ -20,6 +19,7 @@ use crate::letter_case::identifier;
 use crate::logsource::{Field, FieldType};
 use crate::source::Span;
 use crate::yaml::Value;
+use crate::yaml_text::{Entry, Node, write};
 use std::sync::Arc;
 use uuid::Uuid;
 

@@ -2,13 +2,13 @@
 //! the rule itself, and what follows it. The envelope `rule.j2` puts them together.
 
 use super::condition;
-use super::document::{Entry, Node, write};
 use super::selection::Writer;
 use crate::detection::{Detection, Formula, Item, Metadata, Modifier, SelectionBody};
 use crate::diagnostic::{Diagnostic, E0401};
 use crate::logsource::LogSource;
 use crate::source::Span;
 use crate::yaml::Value;
+use crate::yaml_text::{Entry, Node, write};
 use serde::Serialize;
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
 //! A selection's body goes in, its YAML comes out: fields under the names of the product's own event, modifiers in
 //! Sigma's spelling, lists only where there are several values.
 
-use super::document::{Entry, Node};
 use super::portable;
 use crate::detection::{Item, Modifier, SelectionBody};
 use crate::diagnostic::{Diagnostic, E0401};
 use crate::logsource::{EventPath, Field, LogSource};
 use crate::source::Span;
 use crate::yaml::Value;
+use crate::yaml_text::{Entry, Node};
 use ipnet::IpNet;
 use std::net::IpAddr;
 

@@ -30,7 +30,7 @@ struct Plan {
 
 /// The whole query of an aggregate.
 pub fn render(writer: &mut Writer<'_>, aggregate: &Aggregate, bounds: Bounds) -> Result<String, Diagnostic> {
-    let base = base_search(writer, bounds.earliest, bounds.latest);
+    let base = base_search(writer, bounds);
     let plan = plan(writer, aggregate);
     match &aggregate.window {
         Window::Sliding { length, at } => sliding(writer, aggregate, bounds, base, plan, (*length, *at)),

@@ -11,7 +11,7 @@ const LONGEST_KEY: usize = 1000;
 
 /// A value of a document.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node {
+pub enum Node {
     /// A descriptive text: unquoted if that is safe, a block if it has several lines.
     Text(String),
     /// A descriptive text that is also a block if it is long.
@@ -28,7 +28,7 @@ pub(super) enum Node {
 
 /// `key: value` of a map.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
+pub struct Entry {
     /// A comment line above it.
     pub comment: Option<String>,
     /// The key.
@@ -69,7 +69,7 @@ impl Node {
 }
 
 /// The text of a map at the left margin, without a final line break.
-pub(super) fn write(entries: &[Entry]) -> String {
+pub fn write(entries: &[Entry]) -> String {
     let mut text = String::new();
     write_map(entries, 0, &mut text);
     text.truncate(text.trim_end_matches('\n').len());
@@ -201,12 +201,12 @@ fn can_be_block(body: &str, lines: &[String]) -> bool {
 }
 
 /// A text without quotes if every reader takes it as the same text, else in quotes.
-pub(super) fn plain_or_quoted(text: &str) -> String {
+pub fn plain_or_quoted(text: &str) -> String {
     if is_plain(text) { text.to_owned() } else { quoted(text) }
 }
 
 /// A text in quotes: single ones, double ones if it holds a `'` and nothing that they change, or if it needs escapes.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     if text.chars().any(needs_escape) {
         return escaped(text);
     }

@@ -1,0 +1,144 @@
+//! Detections and their AQL → a kit for QRadar: the searches, payloads of reference sets, what must exist first, recipes for rules
+//! of the console's own, and a script that brings searches and sets there. QRadar's API creates neither rules nor saved searches.
+
+use super::schedule::length;
+use super::{Files, Part, Settings};
+use crate::detection::{Detection, MeasureFunction, Modifier};
+use crate::needs::Needs;
+use crate::yaml::Value;
+use serde_json::json;
+use std::fmt::Write;
+
+const SCRIPT: &str = include_str!("qradar_kit.py");
+
+/// All files of the kit.
+pub fn files(parts: &[Part<'_>], settings: &Settings) -> Files {
+    let mut files = Files::new();
+    let mut searches = Vec::new();
+    for part in parts {
+        let path = format!("searches/{}.aql", part.name);
+        let schedule = &part.detection.schedule;
+        searches.push(json!({
+            "file": path,
+            "id": part.id(),
+            "title": part.detection.metadata.title.value,
+            "slot": length(schedule.every),
+            "delay": length(schedule.delay),
+            "fidelity": part.artefact.fidelity.mark(),
+        }));
+        files.insert(path, part.artefact.text.clone());
+        files.insert(format!("rules/{}.md", part.name), recipe(part));
+        for (name, values) in exact_lists(part.detection) {
+            let set = format!("{}_{name}", settings.name);
+            let payload = json!({
+                "create": { "name": set, "entry_type": "ALNIC", "namespace": "SHARED" },
+                "values": values,
+                "source": format!("{} {}", settings.name, settings.version),
+            });
+            files.insert(format!("reference-sets/{set}.json"), format!("{payload:#}\n"));
+        }
+    }
+    files.insert("searches.json".to_owned(), format!("{:#}\n", serde_json::Value::from(searches)));
+    files.insert("qradar_kit.py".to_owned(), SCRIPT.to_owned());
+    files.insert("README.md".to_owned(), readme(parts, settings));
+    files
+}
+
+/// The lists whose values a selection compares whole: only these can become reference sets, which know no patterns.
+fn exact_lists(detection: &Detection) -> Vec<(&str, Vec<String>)> {
+    let texts = |values: &[Value]| values.iter().map(text).collect::<Option<Vec<String>>>();
+    let items: Vec<_> = detection.selections.iter().flat_map(|selection| selection.body.items()).collect();
+    let is_exact = |values: &[String]| {
+        items.iter().any(|item| {
+            let own = texts(&item.values).unwrap_or_default();
+            item.modifiers.iter().all(|modifier| *modifier == Modifier::Cased) && values.iter().all(|value| own.contains(value))
+        })
+    };
+    let plain = |values: &Vec<String>| !values.is_empty() && !values.iter().any(|value| value.contains(['*', '?', '\\']));
+    let lists = detection.lists.iter().filter_map(|(name, values)| Some((name.as_str(), texts(values)?)));
+    lists.filter(|(_, values)| plain(values) && is_exact(values)).collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.text.clone()),
+        Value::Null | Value::Boolean(_) | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+/// How a rule of the console's own comes near to a detection, and what it loses.
+fn recipe(part: &Part<'_>) -> String {
+    let detection = part.detection;
+    let mut text = format!("# A rule for: {}\n\n{}\n\n", detection.metadata.title.value, part.description());
+    text.push_str(
+        "QRadar's API creates no rules. This is made by hand in the Rule Wizard, as an event rule. Test first that the search in \
+         `searches/` finds what it should.\n\n",
+    );
+    let (tests, lost) = match &detection.aggregate {
+        None => (
+            Vec::new(),
+            vec![
+                "Nothing of the condition. The rule sees each event once, as it arrives; the search also finds events that arrive late."
+                    .to_owned(),
+            ],
+        ),
+        Some(aggregate) => {
+            let keys: Vec<&str> = aggregate.group_by.iter().map(|key| key.name.as_str()).collect();
+            let window = aggregate.window.length().map_or_else(|| length(detection.schedule.lookback), length);
+            let same = if keys.is_empty() { String::new() } else { format!(" with the same {}", keys.join(" and ")) };
+            let counted = aggregate.measures.iter().filter(|measure| matches!(measure.function, MeasureFunction::Count));
+            let tests = counted.map(|measure| {
+                format!(
+                    "for `{}`: when at least N of these events are seen{same} in {window}, N as in the search's condition",
+                    measure.name
+                )
+            });
+            let mut lost = vec![format!("Windows of {window} that begin at fixed times: the counter test looks back from each event.")];
+            let others: Vec<&str> = aggregate
+                .measures
+                .iter()
+                .filter(|measure| !matches!(measure.function, MeasureFunction::Count))
+                .map(|measure| measure.name.as_str())
+                .chain(aggregate.derived.iter().map(|derived| derived.name.as_str()))
+                .chain(aggregate.labels.iter().map(|label| label.name.as_str()))
+                .collect();
+            if !others.is_empty() {
+                lost.push(format!("These columns, and every condition over them: {}.", others.join(", ")));
+            }
+            lost.push("Counters of one rule cannot be joined with `or`: it takes a rule for each.".to_owned());
+            (tests.collect(), lost)
+        }
+    };
+    text.push_str("## Tests\n\n");
+    text.push_str("1. *when the event matches this AQL filter query*: the condition after `WHERE` of the search's innermost `FROM events`, without the two comparisons of the time\n");
+    for (number, test) in (2..).zip(&tests) {
+        let _ = writeln!(text, "{number}. {test}");
+    }
+    text.push_str("\n## What it loses\n\n");
+    lost.iter().for_each(|line| {
+        let _ = writeln!(text, "- {line}");
+    });
+    text
+}
+
+fn readme(parts: &[Part<'_>], settings: &Settings) -> String {
+    let needs = Needs::of(parts.iter().map(|part| part.detection));
+    let mut text = format!(
+        "# {}: searches for QRadar\n\nVersion {}. `searches.json` lists them with their schedule slots. `python3 qradar_kit.py --help` says how they \
+         are validated and run; nothing is sent to a console without `--apply`.\n\nQRadar's API creates neither rules nor saved searches, and \
+         scheduled reports take no search with `HAVING`: so the script runs the searches. `rules/` says how rules of the console's own come \
+         near to them, and what they lose. `reference-sets/` holds lists for such rules; the searches themselves carry their values.\n\n",
+        settings.name, settings.version
+    );
+    text.push_str("## What must exist first\n\n");
+    for (source, properties) in &needs.aql {
+        let _ = writeln!(text, "- {source}: {}", properties.iter().cloned().collect::<Vec<_>>().join(", "));
+    }
+    for key in ["product", "aql"] {
+        for line in needs.prerequisites.get(key).into_iter().flatten() {
+            let _ = writeln!(text, "- {line}");
+        }
+    }
+    text
+}
