@@ -172,7 +172,7 @@ fn base_search(writer: &mut Writer<'_>, earliest: i64, latest: i64) -> Base {
     Base { search, filter }
 }
 
-/// `index=… sourcetype=… source=…`
+/// `index=… sourcetype=… source=… tag=…`
 fn origin(writer: &mut Writer<'_>) -> Vec<String> {
     let detection = writer.detection;
     let source = &detection.log_source;
@@ -198,14 +198,15 @@ fn origin(writer: &mut Writer<'_>) -> Vec<String> {
         ("index", index.iter().map(plain).collect::<Vec<_>>()),
         ("sourcetype", sourcetype.iter().map(quoted).collect()),
         ("source", source.iter().map(quoted).collect()),
-        ("tag", tag.iter().map(plain).collect()),
     ];
+    // an event has all of the tags, but one of the sources
+    let tags = tag.iter().map(|value| ("tag", vec![plain(value)]));
     let member = |(name, values): (&str, Vec<String>)| match values.as_slice() {
         [] => None,
         [value] => Some(writer.op("search_equals", &[name, value])),
         values => Some(writer.op("search_in", &[name, &layout::list(values)])),
     };
-    lists.into_iter().filter_map(member).collect()
+    lists.into_iter().chain(tags).filter_map(member).collect()
 }
 
 /// Milliseconds before now as a time modifier. Days are written in hours: a day can have 23 or 25 of them.
