@@ -59,11 +59,7 @@ impl Needs {
             alerts.iter().for_each(|(_, field)| see(field));
             detection.fields(&mut |field| see(field));
             for (_, selector) in source.selectors.iter().filter(|(other, _)| *other == platform) {
-                selector.predicates(&mut |predicate| {
-                    predicate.fields(&mut |field| {
-                        read.insert(field.name.clone());
-                    });
-                });
+                selector.predicates(&mut |predicate| predicate.fields(&mut see));
             }
             self.places(platform).entry(origin).or_default().extend(read);
             if !missing.is_empty() {

@@ -123,8 +123,11 @@ pub(super) fn inherited(variant: &Variant, own: &LogSource) -> Option<Variant> {
         log_source.selectors.retain(|(other, _)| *other != platform);
         for (_, condition) in own.selectors.iter().filter(|(other, _)| *other == Platform::Product) {
             let Condition::Match(Predicate { subject: Subject::Field(field), tests, span }) = condition else { return None };
-            let subject = log_source.field(&field.name).filter(|field| field.binding(platform).is_some())?;
-            let told = Predicate { subject: Subject::Field(subject), tests: tests.clone(), span: *span };
+            let there = log_source.field(&field.name)?;
+            // a column of the platform goes by its own name here
+            let name = there.binding(platform)?.place.plain().map_or(&*there.name, |(column, _)| column).to_owned();
+            let subject = Subject::Field(Arc::new(Field { name, ..(*there).clone() }));
+            let told = Predicate { subject, tests: tests.clone(), span: *span };
             log_source.selectors.push((platform, Condition::Match(told)));
         }
     }
