@@ -151,7 +151,7 @@ pub enum AqlOrigin {
     TypeIds(Vec<u32>),
 }
 
-/// `index=… sourcetype=… source=… tag=…`; several values of one are alternatives.
+/// `index=… sourcetype=… source=… tag=…`; several values of one are alternatives, but an event has all of the tags.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SplOrigin {
     /// Index names.
@@ -160,7 +160,7 @@ pub struct SplOrigin {
     pub sourcetype: Vec<String>,
     /// Sources.
     pub source: Vec<String>,
-    /// Tags that add-ons give the events.
+    /// Tags that add-ons give the events, each of them.
     pub tag: Vec<String>,
 }
 
@@ -234,6 +234,17 @@ impl Field {
     /// Where it stands on a platform.
     pub fn binding(&self, platform: Platform) -> Option<&Binding> {
         platform.of([&self.aql, &self.spl, &self.kql])
+    }
+
+    /// Lets it stand somewhere else on a platform, or nowhere; why is another matter there.
+    fn bind(&mut self, platform: Platform, binding: Option<Binding>) {
+        self.missing.retain(|(other, _)| *other != platform);
+        match platform {
+            Platform::Aql => self.aql = binding,
+            Platform::Spl => self.spl = binding,
+            Platform::Kql => self.kql = binding,
+            Platform::Product => {}
+        }
     }
 
     /// Whether a name is one of its names.

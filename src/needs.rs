@@ -59,11 +59,7 @@ impl Needs {
             alerts.iter().for_each(|(_, field)| see(field));
             detection.fields(&mut |field| see(field));
             for (_, selector) in source.selectors.iter().filter(|(other, _)| *other == platform) {
-                selector.predicates(&mut |predicate| {
-                    predicate.fields(&mut |field| {
-                        read.insert(field.name.clone());
-                    });
-                });
+                selector.predicates(&mut |predicate| predicate.fields(&mut see));
             }
             self.places(platform).entry(origin).or_default().extend(read);
             if !missing.is_empty() {
@@ -90,13 +86,9 @@ pub fn origin(source: &LogSource, platform: Platform) -> Option<String> {
         }),
         Platform::Spl => source.spl.as_ref().map(|origin| {
             let part = |key: &str, values: &[String]| (!values.is_empty()).then(|| format!("{key}={}", values.join(",")));
-            let parts = [
-                part("index", &origin.index),
-                part("sourcetype", &origin.sourcetype),
-                part("source", &origin.source),
-                part("tag", &origin.tag),
-            ];
-            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            let parts = [part("index", &origin.index), part("sourcetype", &origin.sourcetype), part("source", &origin.source)];
+            let tags = origin.tag.iter().map(|tag| Some(format!("tag={tag}")));
+            parts.into_iter().chain(tags).flatten().collect::<Vec<_>>().join(" ")
         }),
         Platform::Kql => {
             source.kql.as_ref().map(|origin| if origin.function { format!("{}()", origin.table) } else { origin.table.clone() })

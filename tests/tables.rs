@@ -1,6 +1,7 @@
 //! The built-in log sources name columns that Microsoft's tables have, with the types that they have.
 //! `tests/conformance/tables.json` holds names and types from Microsoft's table references (September 2024), of the tables
-//! that the log sources use and the references describe.
+//! that the log sources use and the references describe. The functions of the Advanced Security Information Model have the columns
+//! of the table for the events of their schema that need no parser; for network sessions also the two that the schema adds.
 
 mod common;
 

@@ -129,7 +129,7 @@ fn range(kind: Kind, detection: &Detection) -> Range {
 }
 
 /// The package's files, and what is to be said, by the file that a spec stands in.
-fn make(kind: Kind, compiled: &[Compiled], settings: &Settings) -> (Files, Vec<(usize, Diagnostic)>) {
+fn make(kind: Kind, compiled: &[Compiled], settings: &Settings) -> (Files, Of<Diagnostic>) {
     let parts = || compiled.iter().map(|compiled| (compiled.file, compiled.part()));
     match kind {
         Kind::Splunk => {
@@ -157,11 +157,14 @@ fn make(kind: Kind, compiled: &[Compiled], settings: &Settings) -> (Files, Vec<(
     }
 }
 
+/// What is made of parts, and what is to be said: each with the file of its spec.
+type Of<T> = Vec<(usize, T)>;
+
 /// What is made of each part.
 fn each<'a, T>(
     parts: impl Iterator<Item = (usize, Part<'a>)>,
     make: impl Fn(&Part<'a>) -> Made<T>,
-) -> (Vec<(usize, T)>, Vec<(usize, Diagnostic)>) {
+) -> (Of<T>, Of<Diagnostic>) {
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for (file, part) in parts {
         let made = make(&part);

@@ -2,9 +2,10 @@
 
 use super::binding::{self, column};
 use super::check::check;
-use super::origin::{absences, aql_place, kql_origin, place, platform_texts, prerequisites, spl_place};
+use super::origin::{absences, aql_place, kql_origin, place, platform_texts, prerequisites, reason, spl_place};
 use super::read::others;
-use super::{Binding, ColumnType, Field, LogSource, Platform};
+use super::{Binding, ColumnType, Field, LogSource, Others, Platform, Variant};
+use crate::detection::{Condition, Predicate, Subject};
 use crate::diagnostic::{Diagnostic, E0702, did_you_mean};
 use crate::reader::Reader;
 use crate::yaml::{Entry, Node};
@@ -87,6 +88,52 @@ fn chosen(reader: &mut Reader<'_, '_>, written: &Node<'_>, log_source: &LogSourc
     }
 }
 
+/// A variant of the log source that a file extends, for the file's own events. Fields that the variant does not name stand
+/// where it has others; what tells the events from others is the product's own `where`, by the variant's places. `None` if the
+/// variant has no place for that.
+pub(super) fn inherited(variant: &Variant, own: &LogSource) -> Option<Variant> {
+    let there = &*variant.log_source;
+    let mut log_source = LogSource { bound: there.bound.clone(), ..own.clone() };
+    for platform in there.bound.iter().copied() {
+        let others = log_source.others.get_or_insert_with(Others::default);
+        let theirs = there.others.as_ref();
+        match platform {
+            Platform::Aql => (log_source.aql, others.aql) = (there.aql.clone(), theirs.and_then(|others| others.aql.clone())),
+            Platform::Spl => (log_source.spl, others.spl) = (there.spl.clone(), theirs.and_then(|others| others.spl.clone())),
+            Platform::Kql => (log_source.kql, others.kql) = (there.kql.clone(), theirs.and_then(|others| others.kql.clone())),
+            Platform::Product => {}
+        }
+        let texts = [
+            (&mut log_source.missing, &there.missing),
+            (&mut log_source.assumptions, &there.assumptions),
+            (&mut log_source.prerequisites, &there.prerequisites),
+        ];
+        for (texts, theirs) in texts {
+            texts.retain(|(other, _)| *other != platform);
+            texts.extend(theirs.iter().filter(|(other, _)| *other == platform).cloned());
+        }
+        for field in own.fields.iter().chain([&own.time]) {
+            let known = there.fields.iter().chain([&there.time]).find(|known| known.name == field.name);
+            let other = || theirs?.of(platform, &field.event.text(), field.kind);
+            let mut field = log_source.fields.iter().find(|bound| bound.name == field.name).unwrap_or(field).as_ref().clone();
+            field.bind(platform, known.map_or_else(other, |known| known.binding(platform).cloned()));
+            field.missing.extend(known.iter().flat_map(|known| known.missing.iter().filter(|(other, _)| *other == platform).cloned()));
+            replace(&mut log_source, field);
+        }
+        log_source.selectors.retain(|(other, _)| *other != platform);
+        for (_, condition) in own.selectors.iter().filter(|(other, _)| *other == Platform::Product) {
+            let Condition::Match(Predicate { subject: Subject::Field(field), tests, span }) = condition else { return None };
+            let there = log_source.field(&field.name)?;
+            // a column of the platform goes by its own name here
+            let name = there.binding(platform)?.place.plain().map_or(&*there.name, |(column, _)| column).to_owned();
+            let subject = Subject::Field(Arc::new(Field { name, ..(*there).clone() }));
+            let told = Predicate { subject, tests: tests.clone(), span: *span };
+            log_source.selectors.push((platform, Condition::Match(told)));
+        }
+    }
+    Some(Variant { log_source: Arc::new(log_source), ..variant.clone() })
+}
+
 impl LogSource {
     /// How to get a field that a platform does not have here: by a variant that has it, if there is one.
     pub fn help_with(&self, field: &str, platform: Platform) -> String {
@@ -117,12 +164,15 @@ fn field(reader: &mut Reader<'_, '_>, log_source: &LogSource, entry: &Entry<'_>)
         return reader.fail(Diagnostic::error(E0702, entry.key.span, message).maybe_help(did_you_mean(name, log_source.names())));
     };
     for entry in reader.map(&entry.value, name, &["aql", "spl", "kql"])? {
-        let (platform, place) = match &*entry.key.value {
-            "aql" => (Platform::Aql, &mut field.aql),
-            "spl" => (Platform::Spl, &mut field.spl),
-            _ => (Platform::Kql, &mut field.kql),
+        let platform = match &*entry.key.value {
+            "aql" => Platform::Aql,
+            "spl" => Platform::Spl,
+            _ => Platform::Kql,
         };
-        *place = bound(reader, &entry.value, platform, field.kind)?;
+        let why = entry.value.get("missing").and_then(|_| reason(reader, &entry.value, platform));
+        let binding = if why.is_some() { None } else { bound(reader, &entry.value, platform, field.kind)? };
+        field.bind(platform, binding);
+        field.missing.extend(why.map(|why| (platform, why)));
     }
     Some(field)
 }

@@ -4,7 +4,7 @@ use super::binding::{self, column, column_type};
 use super::check::check;
 use super::open::TIME;
 use super::origin::{absences, aql_place, kql_origin, place, platform_texts, prerequisites, reason, spl_place};
-use super::overrides::{Unnamed, override_log_source};
+use super::overrides::{Unnamed, inherited, override_log_source};
 use super::selector::{Selectors, select_fields};
 use super::{
     AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, LogSource, LogSourceId, Others, Place, Platform, SplOrigin, TimeFormat,
@@ -170,7 +170,12 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
         variants: Vec::new(),
     };
     check(&log_source, &fields.spans, sample.map_or(node.span, |(_, span)| span), reader.diagnostics);
-    let variants = node.get("variants").map(|written| variants(reader, written, &log_source)).unwrap_or_default();
+    let mut variants = node.get("variants").map(|written| variants(reader, written, &log_source)).unwrap_or_default();
+    for variant in base.iter().flat_map(|base| &base.variants) {
+        if !variants.iter().any(|own| own.name == variant.name) {
+            variants.extend(inherited(variant, &log_source));
+        }
+    }
     Some(LogSource { variants, ..log_source })
 }
 

@@ -260,6 +260,31 @@ mod tests {
     }
 
     #[test]
+    fn a_log_source_takes_over_variants() {
+        let base = format!(
+            "{BASE}where: {{ user: bob }}\nassumptions: {{ kql: none }}\nvariants:\n  xml:\n    description: Elsewhere.\n    kql: {{ table: Elsewhere, where: {{ Kind: 1 }} }}\n    \
+             other-fields: {{ kql: {{ at: Data, xml: '{{name}}' }} }}\n    fields:\n      user: {{ kql: Who }}\n      gone: {{ kql: {{ missing: nobody knows }} }}\n"
+        );
+        let own = "title: T\ndescription: D\nextends: shop/base\nwhere: { user: eve, what: sold }\nkql: { table: Own, where: { Kind: 2 } }\n\
+                   assumptions: { kql: some }\nfields:\n  action: { event: what, kql: What }\n  gone: { kql: Gone }\n";
+        let sources = LogSources::built_in().with([file("shop_base", &base), file("shop_own", own)]);
+        let found = sources.get(&id("shop", "own")).expect("described");
+        let variant = found.variant("xml").expect("a variant");
+        let place = |name: &str| format!("{:?}", variant.field(name).expect("a field").kql.as_ref().map(|kql| &kql.place));
+        assert_eq!(variant.kql.as_ref().map(|kql| kql.table.as_str()), Some("Elsewhere"));
+        assert!(place("user").contains("\"Who\"") && place("timestamp").contains("\"TimeGenerated\""));
+        assert!(place("action").contains("name: \"what\"") && place("x").contains("name: \"x\""), "{}", place("action"));
+        assert_eq!(
+            (place("gone").as_str(), variant.field("gone").expect("a field").why_missing(Platform::Kql).as_str()),
+            ("None", ": nobody knows")
+        );
+        assert!(variant.assumptions.is_empty() && variant.spl == found.spl);
+        let told: Vec<String> =
+            variant.selectors.iter().filter(|(platform, _)| *platform == Platform::Kql).map(|told| format!("{told:?}")).collect();
+        assert!(told.len() == 2 && told[0].contains("eve") && told[1].contains("sold"), "{told:#?}");
+    }
+
+    #[test]
     fn a_log_source_may_say_that_nothing_is_built_for_a_platform() {
         let skips = format!("{}kql: {{ skip: not here }}\n", BASE.replace("kql: { table: Base }\n", ""));
         let own = |more: &str| format!("title: T\ndescription: D\nextends: shop/base\n{more}");

@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(every(HOUR).unwrap(), "55 * * * *");
         assert_eq!(every(4 * HOUR).unwrap(), "55 3-23/4 * * *");
         assert_eq!(every(DAY).unwrap(), "55 19 * * *");
-        assert_eq!(every(7 * DAY).unwrap(), "55 19 * * 1");
+        assert_eq!(every(7 * DAY).unwrap(), "55 19 * * 2");
         for wrong in [30_000, 7 * MINUTE, 90 * MINUTE, 5 * HOUR, 2 * DAY] {
             assert!(every(wrong).unwrap_err().contains(&length(wrong)));
         }

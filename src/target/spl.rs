@@ -177,7 +177,7 @@ fn base_search(writer: &mut Writer<'_>, bounds: Bounds) -> Base {
     Base { search, filter }
 }
 
-/// `index=… sourcetype=… source=…`
+/// `index=… sourcetype=… source=… tag=…`
 fn origin(writer: &mut Writer<'_>) -> Vec<String> {
     let detection = writer.detection;
     let source = &detection.log_source;
@@ -204,18 +204,19 @@ fn origin(writer: &mut Writer<'_>) -> Vec<String> {
 }
 
 /// The keys of a place and their values as a search writes them.
-fn places(SplOrigin { index, sourcetype, source, tag }: &SplOrigin) -> [(&'static str, Vec<String>); 4] {
+fn places(SplOrigin { index, sourcetype, source, tag }: &SplOrigin) -> Vec<(&'static str, Vec<String>)> {
     let quoted = |value: &String| format!("\"{}\"", quote::escape(value));
     let plain = |value: &String| {
         let word = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c));
         if word { value.clone() } else { quoted(value) }
     };
-    [
+    let lists = [
         ("index", index.iter().map(plain).collect::<Vec<_>>()),
         ("sourcetype", sourcetype.iter().map(quoted).collect()),
         ("source", source.iter().map(quoted).collect()),
-        ("tag", tag.iter().map(plain).collect()),
-    ]
+    ];
+    // an event has all of the tags, but one of the sources
+    lists.into_iter().chain(tag.iter().map(|value| ("tag", vec![plain(value)]))).collect()
 }
 
 /// A search for all events of a log source, if Splunk has them.

@@ -368,3 +368,14 @@ fn places_that_splunk_reads_as_something_else_are_refused() {
         assert!(!refused(name), "{name:?}");
     }
 }
+
+#[test]
+fn an_event_has_every_tag_and_one_of_the_sources() {
+    let mut source = log_source();
+    let texts = |texts: [&str; 2]| texts.map(str::to_owned).to_vec();
+    source.spl = Some(SplOrigin { source: texts(["a", "b"]), tag: texts(["process", "report"]), ..SplOrigin::default() });
+    let mut detection = detection(test(&field("f"), vec![literal("x")]));
+    detection.log_source = Arc::new(source);
+    let text = render(&detection, Range::Hunt(3_600_000)).expect("renders").text;
+    assert!(text.starts_with("source IN (\"a\", \"b\") tag=process tag=report earliest=-1h latest=now"), "{text}");
+}

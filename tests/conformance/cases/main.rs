@@ -12,6 +12,8 @@
 //! conformance spec SEED              the text of one of these
 //! conformance injection SEED COUNT   COUNT hostile texts at every place where an author writes free text
 //! ```
+//!
+//! `--variant PATH=NAME` before these words lets a variant stand for a log source.
 
 mod adapt;
 #[path = "../../common/mod.rs"]
@@ -46,8 +48,14 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("`{text}` is not a number"));
     let count = |text: &&str| number(text) as usize;
-    let cases = Cases { world: World::new(), templates: templates() };
-    match words.as_slice() {
+    let mut cases = Cases { world: World::new(), templates: templates() };
+    let mut words = words.as_slice();
+    while let ["--variant", choice, rest @ ..] = words {
+        let (path, variant) = choice.split_once('=').expect("PATH=NAME");
+        cases.world.log_sources.choose(path, variant).unwrap_or_else(|problem| panic!("{problem}"));
+        words = rest;
+    }
+    match words {
         ["detections"] => cases.tests(Path::new("detections")),
         ["tests", folder] => cases.tests(Path::new(folder)),
         ["features", rest @ ..] => cases.folder(Path::new("tests/specs/ok"), rest.first().map_or(40, count)),
@@ -60,7 +68,7 @@ fn main() {
         ["spec", seed] => println!("{}", specs::text(number(seed))),
         ["injection", seed, texts] => injection::print_cases(&cases.templates, number(seed), count(texts)),
         _ => panic!(
-            "usage: conformance detections | tests FOLDER | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | power FOLDER [START STEP] | random SEED COUNT | spec SEED | injection SEED COUNT"
+            "usage: conformance [--variant PATH=NAME] detections | tests FOLDER | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | power FOLDER [START STEP] | random SEED COUNT | spec SEED | injection SEED COUNT"
         ),
     }
 }

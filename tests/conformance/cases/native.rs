@@ -303,7 +303,7 @@ fn spl(detection: &Detection, fields: &[Arc<Field>], index: usize, event: &Event
         stored.insert("index".to_owned(), of(&origin.index, "main").into());
         stored.insert("sourcetype".to_owned(), of(&origin.sourcetype, "any").into());
         if !origin.tag.is_empty() {
-            stored.insert("tag".to_owned(), of(&origin.tag, "any").into());
+            stored.insert("tag".to_owned(), origin.tag.clone().into());
         }
         if !origin.source.is_empty() {
             stored.insert("source".to_owned(), of(&origin.source, "any").into());
@@ -443,9 +443,17 @@ fn select(detection: &Detection, platform: Platform, stored: &mut Map<String, Va
                 _ => return,
             };
             let value = if platform == Platform::Kql { value } else { as_text(&value) };
-            match field.name.split_once('.').filter(|_| platform == Platform::Kql) {
-                Some((column, member)) => stored.entry(column).or_insert(json!({}))[member] = value,
-                None => drop(stored.entry(field.name.clone()).or_insert(value)),
+            match field.binding(platform).map(|binding| &binding.place) {
+                Some(Place::Json { column, path, .. }) => stored.entry(column).or_insert(json!({}))[path.join(".")] = value,
+                Some(Place::Column { name, .. }) => drop(stored.entry(name.clone()).or_insert(value)),
+                Some(Place::Xml { column, name }) => {
+                    let before = stored.get(column).and_then(Value::as_str).unwrap_or_default().to_owned();
+                    if !before.contains(&format!("Name=\"{name}\"")) {
+                        let element = format!("<Data Name=\"{name}\">{}</Data>", text(&value).unwrap_or_default());
+                        stored.insert(column.clone(), format!("{before}{element}").into());
+                    }
+                }
+                Some(Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } | Place::Hashes(_)) | None => {}
             }
         });
     }
