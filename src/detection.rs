@@ -926,8 +926,8 @@ pub struct Schedule {
     pub lookback: i64,
     /// How late events may arrive: a run at T sees events before T − delay.
     pub delay: i64,
-    /// Whether the spec has a `schedule` block.
-    pub written: bool,
+    /// The place of the spec's `schedule` block, if it has one.
+    pub span: Option<Span>,
 }
 
 /// What an alert says and does.

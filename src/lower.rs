@@ -461,7 +461,7 @@ impl Lowering<'_, '_> {
             self.diagnostics.push(Diagnostic::error(E0308, written.span, message).help(help));
         }
         let lookback = lookback.map_or(needed, |written| written.value);
-        Schedule { every, lookback, delay, written: block.is_some() }
+        Schedule { every, lookback, delay, span: block.map(|block| block.span) }
     }
 
     /// How far before an alert its events may be. A sliding window that alerts when its condition begins to hold also

@@ -161,10 +161,7 @@ fn make(kind: Kind, compiled: &[Compiled], settings: &Settings) -> (Files, Of<Di
 type Of<T> = Vec<(usize, T)>;
 
 /// What is made of each part.
-fn each<'a, T>(
-    parts: impl Iterator<Item = (usize, Part<'a>)>,
-    make: impl Fn(&Part<'a>) -> Made<T>,
-) -> (Of<T>, Of<Diagnostic>) {
+fn each<'a, T>(parts: impl Iterator<Item = (usize, Part<'a>)>, make: impl Fn(&Part<'a>) -> Made<T>) -> (Of<T>, Of<Diagnostic>) {
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for (file, part) in parts {
         let made = make(&part);

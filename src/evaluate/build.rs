@@ -128,7 +128,7 @@ pub fn detection(selections: Vec<Condition>, condition: Condition, aggregate: Op
         condition,
         columns: Vec::new(),
         aggregate,
-        schedule: Schedule { every: 3_600_000, lookback: 7_200_000, delay: 600_000, written: false },
+        schedule: Schedule { every: 3_600_000, lookback: 7_200_000, delay: 600_000, span: None },
         alert: Alert::default(),
         targets: Vec::new(),
         tests: Vec::new(),

@@ -32,7 +32,7 @@ pub fn cron(detection: &Detection, id: &str) -> Result<String, Diagnostic> {
 
 /// Where the schedule is spoken of.
 pub fn place(detection: &Detection) -> crate::source::Span {
-    detection.metadata.title.span
+    detection.schedule.span.unwrap_or(detection.metadata.title.span)
 }
 
 /// `4h`, `90m`, `45s`: the largest unit that fits.

@@ -23,7 +23,7 @@ for tool in python3 node npm cargo; do
         exit 0
     fi
 done
-"$kit/install.sh"
+"$kit/install.sh" --with-appinspect
 cargo build --release --locked --quiet
 # a debug build: `cargo test` needs it too
 cargo build --example conformance --locked --quiet
@@ -32,6 +32,8 @@ trap 'rm -rf "$cases"' EXIT
 
 if [ "$sets" = all ]; then
     python3 tests/conformance/check.py "$kit"
+    echo
+    "${ENGINES_HOME:-$HOME/.cache/detection-engines}/python/bin/python" tests/conformance/packages.py "$kit"
     for set in detections features; do
         echo
         target/debug/examples/conformance "$set" > "$cases/$set"

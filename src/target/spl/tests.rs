@@ -60,7 +60,7 @@ fn detection(condition: Condition) -> Detection {
         condition,
         columns: Vec::new(),
         aggregate: None,
-        schedule: Schedule { every: 3_600_000, lookback: 7_200_000, delay: 600_000, written: true },
+        schedule: Schedule { every: 3_600_000, lookback: 7_200_000, delay: 600_000, span: None },
         alert: Alert::default(),
         targets: Vec::new(),
         tests: Vec::new(),

@@ -453,7 +453,10 @@ fn select(detection: &Detection, platform: Platform, stored: &mut Map<String, Va
                         stored.insert(column.clone(), format!("{before}{element}").into());
                     }
                 }
-                Some(Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } | Place::Hashes(_)) | None => {}
+                Some(
+                    Place::Element { .. } | Place::Joined { .. } | Place::Chosen { .. } | Place::RegistryData { .. } | Place::Hashes(_),
+                )
+                | None => {}
             }
         });
     }
