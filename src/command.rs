@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod convert;
+mod coverage;
 mod eval;
 mod explain;
 mod files;
@@ -92,6 +93,11 @@ enum Command {
         after_help = "Examples:\n  cognate logsources\n  cognate logsources --for detections/jira\n  cognate logsources --for rules/windows --format json"
     )]
     LogSources(LogSourcesArguments),
+    /// Say which ATT&CK techniques the specs cover, and which of a list they do not.
+    #[command(
+        after_help = "Examples:\n  cognate coverage\n  cognate coverage --against wanted.txt\n  cognate coverage --format navigator > coverage.json"
+    )]
+    Coverage(CoverageArguments),
     /// Print the JSON Schema that editors use to complete and check specs.
     #[command(after_help = "Examples:\n  cognate schema > schema/spec.schema.json\n  cognate schema --tables")]
     Schema(SchemaArguments),
@@ -271,6 +277,27 @@ struct PackageArguments {
 }
 
 #[derive(Args)]
+struct CoverageArguments {
+    /// Files or folders; the project's detections by default.
+    paths: Vec<PathBuf>,
+    /// A list of techniques, one id a line: say which of them nothing covers.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// How to print it; `navigator` is a layer of the ATT&CK Navigator.
+    #[arg(long, value_enum, default_value_t = CoverageFormat::Text)]
+    format: CoverageFormat,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CoverageFormat {
+    Text,
+    Json,
+    Navigator,
+}
+
+#[derive(Args)]
 struct LogSourcesArguments {
     /// Specs, rules or folders: what they need.
     #[arg(long = "for", value_name = "PATH", num_args = 1..)]
@@ -356,6 +383,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::LogSources(arguments) => logsources::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
+        Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();

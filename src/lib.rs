@@ -17,6 +17,7 @@ pub mod attack;
 pub mod build;
 pub mod command;
 pub mod condition;
+pub mod coverage;
 pub mod detection;
 pub mod diagnostic;
 pub mod documents;
