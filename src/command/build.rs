@@ -318,7 +318,7 @@ impl Context<'_> {
             let cell = match built {
                 Built::Built(artefact) => {
                     results.output.put(&path, &artefact.text)?;
-                    results.manifest.add(&listed, detection, target, &artefact.fidelity)?;
+                    results.manifest.add(&listed, detection, target, &artefact)?;
                     built_for.push(target);
                     table::Cell::Built(table::Mark::of(&artefact.fidelity))
                 }

@@ -5,10 +5,11 @@
 use super::files;
 use crate::detection::Detection;
 use crate::logsource::Platform;
-use crate::target::{Deviation, Fidelity, Target};
+use crate::target::{Artefact, Deviation, Target};
 use anyhow::{Context, bail};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fs::File;
@@ -41,7 +42,7 @@ pub struct Listed {
 #[derive(Debug)]
 enum Entry {
     /// Of this build.
-    New { of: Rc<Listed>, target: Target, end: Rc<str> },
+    New { of: Rc<Listed>, target: Target, hash: [u8; 32], end: Rc<str> },
     /// Of an earlier one: its path and its whole line.
     Old { path: Box<str>, line: Box<str> },
 }
@@ -68,6 +69,8 @@ struct Begin<'a> {
     id: Option<&'a str>,
     title: &'a str,
     target: &'static str,
+    /// SHA-256 of the artefact's text.
+    sha256: &'a str,
 }
 
 /// How it ends.
@@ -114,13 +117,14 @@ impl Entry {
     fn write(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
             Entry::Old { line, .. } => out.write_all(line.as_bytes())?,
-            Entry::New { of, target, end } => {
+            Entry::New { of, target, hash, end } => {
                 let begin = Begin {
                     path: &artefact_path(*target, &of.name),
                     spec: &of.spec,
                     id: of.id.as_deref(),
                     title: &of.title,
                     target: target.name(),
+                    sha256: &files::hexadecimal(hash),
                 };
                 let begin = serde_json::to_string(&begin)?;
                 // `{…}` and `{…}` become one object
@@ -138,7 +142,8 @@ impl Manifest {
     pub const NAME: &'static str = "manifest.json";
 
     /// Adds an artefact of a spec.
-    pub fn add(&mut self, of: &Rc<Listed>, detection: &Detection, target: Target, fidelity: &Fidelity) -> anyhow::Result<()> {
+    pub fn add(&mut self, of: &Rc<Listed>, detection: &Detection, target: Target, artefact: &Artefact) -> anyhow::Result<()> {
+        let fidelity = &artefact.fidelity;
         let platform = target.platform();
         let concerns = |of: Platform| of == Platform::Product || Some(of) == platform;
         let prerequisites = &detection.log_source.prerequisites;
@@ -157,7 +162,8 @@ impl Manifest {
                 end
             }
         };
-        self.entries.push(Entry::New { of: of.clone(), target, end });
+        let hash = Sha256::digest(artefact.text.as_bytes()).into();
+        self.entries.push(Entry::New { of: of.clone(), target, hash, end });
         Ok(())
     }
 
@@ -228,7 +234,7 @@ mod tests {
         let mut manifest = Manifest::default();
         for name in ["a", "a/b", "a-b", "B"] {
             let of = Listed { name: name.into(), spec: "s".into(), id: None, title: "T".into() };
-            manifest.entries.push(Entry::New { of: Rc::new(of), target: Target::Kql, end: "{\"fidelity\":\"exact\"}".into() });
+            manifest.entries.push(Entry::New { of: Rc::new(of), target: Target::Kql, hash: [0; 32], end: "{\"fidelity\":\"exact\"}".into() });
         }
         for path in ["spl/a.spl", "aql/z.aql", "kql/a.b.kql"] {
             let line = format!("{{\"path\":\"{path}\",\"spec\":\"s\",\"target\":\"kql\"}}");
@@ -249,7 +255,8 @@ mod tests {
         read.expect("a manifest");
         assert_eq!(paths, ["aql/z.aql", "kql/B.kql", "kql/a-b.kql", "kql/a.b.kql", "kql/a.kql", "kql/a/b.kql", "spl/a.spl"]);
         assert_eq!(String::from_utf8_lossy(&text), format!("[\n{}\n]\n", lines.join(",\n")));
-        assert!(lines[1].ends_with(",\"target\":\"kql\",\"fidelity\":\"exact\"}"), "{}", lines[1]);
+        let end = format!(",\"target\":\"kql\",\"sha256\":\"{}\",\"fidelity\":\"exact\"}}", "0".repeat(64));
+        assert!(lines[1].ends_with(&end), "{}", lines[1]);
     }
 
     #[test]

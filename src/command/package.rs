@@ -244,7 +244,7 @@ fn listed(path: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    files::hexadecimal(&Sha256::digest(bytes))
 }
 
 /// The files as a compressed archive, with the same bytes for the same files.
