@@ -2,6 +2,7 @@
 //! package's folder come out, or what is wrong with a detection's schedule, texts or columns on that platform.
 
 pub mod contract;
+pub mod defender;
 pub mod qradar;
 pub mod schedule;
 pub mod sentinel;

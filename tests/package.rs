@@ -118,7 +118,16 @@ fn what_is_no_longer_part_of_a_package_is_removed_and_nothing_else() {
     assert_eq!(before, texts(&folder), "a second run changes nothing");
     run(&["--site", "site.yml", "detections/shop/shutter.yml"]);
     let after: Vec<String> = texts(&folder).into_keys().collect();
-    assert_eq!(after, ["analytics-rules.arm.json", "analytics-rules/shop/shutter.yaml", "notes.txt", "package.json"]);
+    assert_eq!(
+        after,
+        [
+            "analytics-rules.arm.json",
+            "analytics-rules/shop/shutter.yaml",
+            "custom-detections/shop/shutter.json",
+            "notes.txt",
+            "package.json"
+        ]
+    );
 }
 
 #[test]

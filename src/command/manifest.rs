@@ -234,7 +234,12 @@ mod tests {
         let mut manifest = Manifest::default();
         for name in ["a", "a/b", "a-b", "B"] {
             let of = Listed { name: name.into(), spec: "s".into(), id: None, title: "T".into() };
-            manifest.entries.push(Entry::New { of: Rc::new(of), target: Target::Kql, hash: [0; 32], end: "{\"fidelity\":\"exact\"}".into() });
+            manifest.entries.push(Entry::New {
+                of: Rc::new(of),
+                target: Target::Kql,
+                hash: [0; 32],
+                end: "{\"fidelity\":\"exact\"}".into(),
+            });
         }
         for path in ["spl/a.spl", "aql/z.aql", "kql/a.b.kql"] {
             let line = format!("{{\"path\":\"{path}\",\"spec\":\"s\",\"target\":\"kql\"}}");

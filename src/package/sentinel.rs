@@ -1,5 +1,5 @@
 //! Detections and their KQL → analytics rules of Microsoft Sentinel: YAML as the public Azure-Sentinel repository keeps them and
-//! one ARM template; and custom detections of Defender XDR for rules over Defender's tables.
+//! one ARM template; beside them what Defender XDR can run as custom detections.
 //!
 //! Keys and limits: Microsoft's "Create scheduled analytics rules from templates", the ARM reference of `alertRules`
 //! (2024-09-01), and the Graph reference of `detectionRule`.
@@ -69,6 +69,8 @@ pub struct Rule {
     version: String,
     /// For how long alerts of the same entities join one incident.
     grouping: Option<i64>,
+    /// The same as a custom detection of Defender XDR, if that can run it.
+    defender: Option<Value>,
 }
 
 /// What range a detection's query states itself: the platform cuts events by `TimeGenerated` only.
@@ -117,6 +119,7 @@ pub fn rule(part: &Part<'_>, settings: &Settings) -> Made<Rule> {
         entities,
         details,
         version: settings.version.clone(),
+        defender: super::defender::rule(part),
         grouping: alert.throttle.as_ref().map(|throttle| throttle.period.clamp(5 * MINUTE, 7 * DAY)),
     };
     Made::new(rule, problems)
@@ -147,7 +150,8 @@ fn periods(detection: &Detection, problems: &mut Vec<Diagnostic>) -> (i64, i64) 
     (every, period)
 }
 
-fn severity(level: Option<&str>) -> &'static str {
+/// Microsoft's names of levels.
+pub fn severity(level: Option<&str>) -> &'static str {
     match level {
         Some("informational") => "Informational",
         Some("low") => "Low",
@@ -255,8 +259,8 @@ fn attack(part: &Part<'_>) -> (BTreeSet<String>, BTreeSet<&'static str>) {
     (tactics.map(tactic_name).collect(), techniques.iter().map(|technique| technique.id).collect())
 }
 
-/// `InitialAccess` of `initial-access`.
-fn tactic_name(short_name: &str) -> String {
+/// `InitialAccess` of `initial-access`; the tactics of ATT&CK 19 under their older name.
+pub fn tactic_name(short_name: &str) -> String {
     if matches!(short_name, "stealth" | "defense-impairment") {
         return "DefenseEvasion".to_owned();
     }
@@ -266,6 +270,9 @@ fn tactic_name(short_name: &str) -> String {
 /// All rules as files.
 pub fn files(rules: &[Rule]) -> Files {
     let mut files: Files = rules.iter().map(|rule| (format!("analytics-rules/{}.yaml", rule.path), yaml(rule))).collect();
+    let custom =
+        rules.iter().filter_map(|rule| Some((format!("custom-detections/{}.json", rule.path), format!("{:#}\n", rule.defender.as_ref()?))));
+    files.extend(custom);
     files.insert("analytics-rules.arm.json".to_owned(), format!("{:#}\n", template(rules)));
     files
 }

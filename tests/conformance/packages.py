@@ -23,7 +23,8 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COGNATE = os.environ.get("COGNATE", str(ROOT / "target/release/cognate"))
-SITE = "docs/site.example.yml"
+# folder and site file of the projects whose packages are checked
+PROJECTS = [(ROOT, "docs/site.example.yml"), (ROOT / "tests/packages/project", "site.yml")]
 
 
 class Report:
@@ -38,8 +39,9 @@ class Report:
             print(f"{name}: {problem}")
 
 
-def package(kind, folder):
-    subprocess.run([COGNATE, "package", kind, "--out", str(folder), "--site", SITE], cwd=ROOT, check=True, capture_output=True)
+def package(kind, project, folder):
+    root, site = project
+    subprocess.run([COGNATE, "package", kind, "--out", str(folder), "--site", site], cwd=root, check=True, capture_output=True)
     return json.loads((folder / "package.json").read_text())
 
 
@@ -54,10 +56,10 @@ def errors(answer):
     return "; ".join(f"{found['code']}: {found['message']}" for found in answer["diagnostics"] if found["severity"] == "error")
 
 
-def splunk(kit, folder, report):
-    listed = package("splunk", folder / "a")
+def splunk(kit, project, folder, report):
+    listed = package("splunk", project, folder / "a")
     app = folder / "a" / f"{listed['name']}-{listed['version']}.tgz"
-    package("splunk", folder / "b")
+    package("splunk", project, folder / "b")
     report.check("splunk: the same archive twice", app.read_bytes() != (folder / "b" / app.name).read_bytes() and "different bytes")
     [answer] = answers(kit, [{"lang": "splunk_app", "query": str(app)}])
     report.check("splunk: AppInspect", errors(answer))
@@ -75,9 +77,9 @@ def splunk(kit, folder, report):
         report.check(f"splunk: {name}", errors(answer))
 
 
-def sentinel(kit, folder, report):
-    listed = package("sentinel", folder)
-    tables = json.loads(subprocess.run([COGNATE, "schema", "--tables", "--site", SITE], cwd=ROOT, check=True, capture_output=True).stdout)
+def sentinel(kit, project, folder, report):
+    listed = package("sentinel", project, folder)
+    tables = json.loads(subprocess.run([COGNATE, "schema", "--tables", "--site", project[1]], cwd=project[0], check=True, capture_output=True).stdout)
     real = json.loads((ROOT / "tests/conformance/tables.json").read_text())
     template = json.loads((folder / "analytics-rules.arm.json").read_text())
     by_id = {re.search(r"[0-9a-f-]{36}", resource["name"])[0]: resource["properties"] for resource in template["resources"]}
@@ -91,6 +93,12 @@ def sentinel(kit, folder, report):
         named |= set(rule.get("customDetails", {}).values())
         named |= {token for text in rule.get("alertDetailsOverride", {}).values() for token in re.findall(r"\{\{(\w+)\}\}", text)}
         report.check(f"sentinel: {spec}: columns", named - columns and f"not in the result: {sorted(named - columns)}")
+        custom = folder / f"custom-detections/{spec}.json"
+        if custom.exists():
+            rule_of_defender = json.loads(custom.read_text())
+            mapped = {column for entities in rule_of_defender["detectionAction"]["alertTemplate"]["entityMappings"].values() for entity in entities for column in entity.values()}
+            report.check(f"defender: {spec}: columns", ({"Timestamp", "ReportId"} | mapped) - columns)
+            report.check(f"defender: {spec}: query", rule_of_defender["queryCondition"]["queryText"] != rule["query"].rstrip("\n"))
         arm = by_id[rule["id"]]
         same = [(arm["query"], rule["query"].rstrip("\n")), (arm["displayName"], rule["name"]), (arm["severity"], rule["severity"]),
                 (arm.get("entityMappings", []), rule.get("entityMappings", [])), (arm.get("customDetails", {}), rule.get("customDetails", {})),
@@ -149,8 +157,8 @@ class Console(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def qradar(kit, folder, report):
-    package("qradar", folder)
+def qradar(kit, project, folder, report):
+    package("qradar", project, folder)
     searches = json.loads((folder / "searches.json").read_text())
     texts = {search["file"]: (folder / search["file"]).read_text() for search in searches}
     for (name, _), answer in zip(texts.items(), answers(kit, [{"lang": "aql", "query": text} for text in texts.values()]), strict=True):
@@ -192,8 +200,8 @@ def qradar(kit, folder, report):
     console.shutdown()
 
 
-def sigma(kit, folder, report):
-    listed = package("sigma", folder)
+def sigma(kit, project, folder, report):
+    listed = package("sigma", project, folder)
     files = [path for path in sorted(listed["files"]) if path.endswith(".yml")]
     found = answers(kit, [{"lang": "sigma", "query": (folder / path).read_text()} for path in files])
     for path, answer in zip(files, found, strict=True):
@@ -205,8 +213,9 @@ def main():
         sys.exit(__doc__)
     kit, report = pathlib.Path(sys.argv[1]).resolve(), Report()
     with tempfile.TemporaryDirectory() as scratch:
-        for kind in (splunk, sentinel, qradar, sigma):
-            kind(kit, pathlib.Path(scratch) / kind.__name__, report)
+        for number, project in enumerate(PROJECTS):
+            for kind in (splunk, sentinel, qradar, sigma):
+                kind(kit, project, pathlib.Path(scratch) / str(number) / kind.__name__, report)
     print(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed else 0
 
