@@ -3,7 +3,8 @@
 
 use super::schedule::length;
 use super::{Files, Part, Settings};
-use crate::detection::{Detection, MeasureFunction, Modifier};
+use crate::detection::{Aggregate, Detection, MeasureFunction, Modifier, Window};
+use crate::expression::{ColumnReference, Expression, ExpressionKind, Relational};
 use crate::needs::Needs;
 use crate::yaml::Value;
 use serde_json::json;
@@ -73,53 +74,84 @@ fn recipe(part: &Part<'_>) -> String {
     let mut text = format!("# A rule for: {}\n\n{}\n\n", detection.metadata.title.value, part.description());
     text.push_str(
         "QRadar's API creates no rules. This is made by hand in the Rule Wizard, as an event rule. Test first that the search in \
-         `searches/` finds what it should.\n\n",
+         `searches/` finds what it should.\n\n## Tests\n\n\
+         1. *when the event matches this AQL filter query*: the condition after `WHERE` of the search's innermost `FROM events`, without \
+         the two comparisons of the time\n",
     );
-    let (tests, lost) = match &detection.aggregate {
-        None => (
-            Vec::new(),
-            vec![
-                "Nothing of the condition. The rule sees each event once, as it arrives; the search also finds events that arrive late."
-                    .to_owned(),
-            ],
-        ),
+    let lost = match &detection.aggregate {
+        None => vec!["Events that arrive late: the rule sees each event once, as it arrives.".to_owned()],
         Some(aggregate) => {
-            let keys: Vec<&str> = aggregate.group_by.iter().map(|key| key.name.as_str()).collect();
-            let window = aggregate.window.length().map_or_else(|| length(detection.schedule.lookback), length);
-            let same = if keys.is_empty() { String::new() } else { format!(" with the same {}", keys.join(" and ")) };
-            let counted = aggregate.measures.iter().filter(|measure| matches!(measure.function, MeasureFunction::Count));
-            let tests = counted.map(|measure| {
-                format!(
-                    "for `{}`: when at least N of these events are seen{same} in {window}, N as in the search's condition",
-                    measure.name
-                )
-            });
-            let mut lost = vec![format!("Windows of {window} that begin at fixed times: the counter test looks back from each event.")];
-            let others: Vec<&str> = aggregate
-                .measures
-                .iter()
-                .filter(|measure| !matches!(measure.function, MeasureFunction::Count))
-                .map(|measure| measure.name.as_str())
-                .chain(aggregate.derived.iter().map(|derived| derived.name.as_str()))
-                .chain(aggregate.labels.iter().map(|label| label.name.as_str()))
-                .collect();
-            if !others.is_empty() {
-                lost.push(format!("These columns, and every condition over them: {}.", others.join(", ")));
+            let tests = counter_tests(aggregate, detection);
+            for test in &tests {
+                let _ = writeln!(text, "2. {test}");
             }
-            lost.push("Counters of one rule cannot be joined with `or`: it takes a rule for each.".to_owned());
-            (tests.collect(), lost)
+            if tests.len() > 1 {
+                text.push_str("\nWhere the search joins them with `or`, each of the second tests needs a rule of its own with the first; where with `and`, one rule has all.\n");
+            }
+            lost(aggregate)
         }
     };
-    text.push_str("## Tests\n\n");
-    text.push_str("1. *when the event matches this AQL filter query*: the condition after `WHERE` of the search's innermost `FROM events`, without the two comparisons of the time\n");
-    for (number, test) in (2..).zip(&tests) {
-        let _ = writeln!(text, "{number}. {test}");
-    }
     text.push_str("\n## What it loses\n\n");
     lost.iter().for_each(|line| {
         let _ = writeln!(text, "- {line}");
     });
     text
+}
+
+/// The thresholds of counts, as counter tests.
+fn counter_tests(aggregate: &Aggregate, detection: &Detection) -> Vec<String> {
+    let keys: Vec<&str> = aggregate.group_by.iter().map(|key| key.name.as_str()).collect();
+    let same = if keys.is_empty() { String::new() } else { format!(" with the same {}", keys.join(" and ")) };
+    let window = length(aggregate.window.length().unwrap_or(detection.schedule.lookback));
+    let mut tests = Vec::new();
+    aggregate.condition.visit(&mut |part| {
+        let Some((measure, least)) = threshold(part) else { return };
+        let measure = &aggregate.measures[measure];
+        if matches!(measure.function, MeasureFunction::Count) {
+            let which = if measure.filter.is_some() { format!(", of those that `{}` counts", measure.name) } else { String::new() };
+            tests.push(format!("*when at least {least} events are seen{same} in {window}*{which}"));
+        }
+    });
+    tests
+}
+
+/// `measure > 5`, `measure >= 6`: the measure, and the least number that passes.
+fn threshold(part: &Expression) -> Option<(usize, i64)> {
+    let ExpressionKind::Compare(relational, left, right) = &part.kind else { return None };
+    let (ExpressionKind::Column(ColumnReference::Measure(measure)), ExpressionKind::Number(number)) = (&left.kind, &right.kind) else {
+        return None;
+    };
+    match relational {
+        Relational::Greater => Some((*measure, number.floor() as i64 + 1)),
+        Relational::GreaterOrEqual => Some((*measure, number.ceil() as i64)),
+        Relational::Equal | Relational::NotEqual | Relational::Less | Relational::LessOrEqual => None,
+    }
+}
+
+/// What counter tests do not say.
+fn lost(aggregate: &Aggregate) -> Vec<String> {
+    let mut lost = Vec::new();
+    match &aggregate.window {
+        Window::Tumbling(window) => {
+            lost.push(format!("Windows of {} that begin at fixed times: a counter test looks back from each event.", length(*window)));
+        }
+        Window::Sliding { at: Some(_), .. } => lost.push("That the window is judged at some events only.".to_owned()),
+        Window::Sliding { at: None, .. } => {}
+        Window::Lookback => lost.push("The range of a run: a counter test looks back from each event.".to_owned()),
+    }
+    let others: Vec<&str> = aggregate
+        .measures
+        .iter()
+        .filter(|measure| !matches!(measure.function, MeasureFunction::Count))
+        .map(|measure| measure.name.as_str())
+        .chain(aggregate.derived.iter().map(|derived| derived.name.as_str()))
+        .chain(aggregate.labels.iter().map(|label| label.name.as_str()))
+        .collect();
+    if !others.is_empty() {
+        lost.push(format!("These columns, and every condition over them: {}.", others.join(", ")));
+    }
+    lost.push("The row with all measures: an offense shows the events.".to_owned());
+    lost
 }
 
 fn readme(parts: &[Part<'_>], settings: &Settings) -> String {

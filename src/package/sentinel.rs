@@ -89,6 +89,11 @@ pub fn rule(part: &Part<'_>, settings: &Settings) -> Made<Rule> {
     at_most(&description, LONGEST_DESCRIPTION, "the description", title, &mut problems);
     let query = part.artefact.text.trim_end().to_owned();
     at_most(&query, LONGEST_QUERY, "the query", title, &mut problems);
+    if let Some(words) = ["search *", "union *"].into_iter().find(|words| query.contains(words)) {
+        let message = format!("Sentinel takes no rule whose query holds the text `{words}`");
+        problems
+            .push(Diagnostic::error(E0902, title, message).help("write the value otherwise, for example with `?` in place of the blank"));
+    }
     let (every, period) = periods(detection, &mut problems);
     let entities = entities(part, &mut problems);
     let details = details(part, &entities, &mut problems);
