@@ -7,7 +7,7 @@ use super::expression::Names;
 use super::layout::{Fragment, Joint, WIDTH, indent, inside};
 use super::quote::{eval_name, list_name};
 use super::writer::Writer;
-use super::{Base, base_search, seconds, span_text};
+use super::{Base, seconds, span_text};
 use crate::detection::{Aggregate, Measure, MeasureFunction, Window};
 use crate::diagnostic::{Diagnostic, P004, P005};
 use crate::expression::{Expression, ExpressionKind, Type};
@@ -28,9 +28,8 @@ struct Plan {
     sources: BTreeSet<String>,
 }
 
-/// The whole query of an aggregate.
-pub fn render(writer: &mut Writer<'_>, aggregate: &Aggregate, bounds: Bounds) -> Result<String, Diagnostic> {
-    let base = base_search(writer, bounds.earliest, bounds.latest);
+/// The whole query of an aggregate over the events that a search finds.
+pub fn render(writer: &mut Writer<'_>, aggregate: &Aggregate, bounds: Bounds, base: Base) -> Result<String, Diagnostic> {
     let plan = plan(writer, aggregate);
     match &aggregate.window {
         Window::Sliding { length, at } => sliding(writer, aggregate, bounds, base, plan, (*length, *at)),

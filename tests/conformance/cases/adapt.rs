@@ -46,7 +46,7 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
     }
     // an event of the log source has what tells its events from others
     if let Some(platform) = target.platform() {
-        events.retain(|(time, fields)| native::is_selected(detection, platform, &Event { time: *time, fields }));
+        events.retain(|(time, fields)| native::is_where_it_is_found(detection, platform, &Event { time: *time, fields }));
     }
     // a keyword is found in the raw event exactly if one value holds it
     if ["A004", "P002", "K002", "S018"].into_iter().any(assumes) {

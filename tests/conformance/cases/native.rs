@@ -3,11 +3,13 @@
 //! This is the inverse of what queries do: a query reads `Meta.agent`, so here an event's `agent` is written there.
 
 use crate::events::predicates;
-use cognate::detection::{Detection, Subject, ValueTest};
+use cognate::detection::{Column, Detection, Subject, ValueTest};
 use cognate::evaluate::Event;
 use cognate::evaluate::event::{number, text};
 use cognate::evaluate::moment;
-use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, HashAlgorithm, Place, Platform, TimeFormat};
+use cognate::logsource::{
+    AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, HashAlgorithm, LogSourceId, Place, Platform, TimeFormat,
+};
 use cognate::target::Target;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -73,6 +75,47 @@ fn is_tested(detection: &Detection, field: &Field) -> bool {
     let mut tested = false;
     predicates(detection).iter().for_each(|predicate| predicate.fields(&mut |other| tested |= other.name == field.name));
     tested
+}
+
+/// A rule for each log source whose events a detection counts, which reads every field that is read of that log source.
+/// One that counts no rules is such a rule itself.
+pub fn of_log_sources(detection: &Detection) -> Vec<Detection> {
+    let mut found: Vec<Detection> = Vec::new();
+    for (_, chained) in detection.chained() {
+        let mut read: Vec<Arc<Field>> = chained.fields.iter().map(|(_, field)| field.clone()).collect();
+        chained.detection.fields(&mut |field| read.push(field.clone()));
+        let columns = read.into_iter().map(|field| Column { name: field.name.clone(), field, span: Default::default() });
+        match found.iter_mut().find(|known| known.log_source.id == chained.detection.log_source.id) {
+            Some(known) => known.columns.extend(columns),
+            None => found.push(Detection { columns: columns.collect(), ..Detection::clone(&chained.detection) }),
+        }
+    }
+    if found.is_empty() { vec![detection.clone()] } else { found }
+}
+
+/// Whether an event is one of every log source in which a rule finds it.
+pub fn is_where_it_is_found(detection: &Detection, platform: Platform, event: &Event<'_>) -> bool {
+    let finds = |rule: &Detection| cognate::evaluate::holds(&rule.condition, &rule.log_source, event).unwrap_or(true);
+    if detection.chained().next().is_none() {
+        return is_selected(detection, platform, event);
+    }
+    let of_rule = |id: &LogSourceId| of_log_sources(detection).into_iter().find(|rule| rule.log_source.id == *id);
+    detection.chained().all(|(_, chained)| {
+        !finds(&chained.detection) || of_rule(&chained.detection.log_source.id).is_some_and(|rule| is_selected(&rule, platform, event))
+    })
+}
+
+/// The events of all log sources of a detection as a platform stores them, each with the rule that says which log source it is.
+pub fn stored(target: Target, detection: &Detection, events: &[Event<'_>]) -> Vec<(Detection, Vec<Value>)> {
+    let (Some(platform), Some(_)) = (target.platform(), detection.chained().next()) else {
+        return vec![(detection.clone(), self::events(target, detection, events))];
+    };
+    let of_rule = |rule: Detection| {
+        let own: Vec<Event<'_>> = events.iter().filter(|event| is_selected(&rule, platform, event)).copied().collect();
+        let stored = self::events(target, &rule, &own);
+        (rule, stored)
+    };
+    of_log_sources(detection).into_iter().map(of_rule).collect()
 }
 
 /// The events as a platform stores them.
