@@ -240,10 +240,12 @@ impl Shared {
         *field = Arc::new(shared_field(&name, wanted));
     }
 
+    /// The column of a field: its name, without what SPL hides (`_` at the beginning) and KQL keeps for itself (`__` at the end).
     fn free_name(&mut self, read: &str) -> String {
         let plain = column_name(read);
-        let plain = Some(plain.trim_matches('_')).filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic())).unwrap_or("value");
-        let mut names = std::iter::once(plain.to_owned()).chain((2..).map(|number| format!("{plain}_{number}")));
+        let plain = if plain.ends_with("__") { plain.trim_end_matches('_') } else { &plain };
+        let plain = if plain.is_empty() || plain.starts_with('_') { format!("value{plain}") } else { plain.to_owned() };
+        let mut names = std::iter::once(plain.clone()).chain((2..).map(|number| format!("{plain}_{number}")));
         let name = names.find(|name| !self.taken.contains(name)).unwrap_or_default();
         self.taken.insert(name.clone());
         name

@@ -31,7 +31,10 @@ fn rows(writer: &mut Writer<'_>, branch: &Branch, bounds: Bounds) -> Result<Stri
     let mut own = Writer::new(&branch.detection, writer.templates);
     let steps = plain_steps(&mut own, |own| {
         let rule = branch.rule.iter().map(|rule| assignment(NAMES_OF_SEVERAL.rule, &text_literal(rule)));
-        let values = branch.columns.iter().map(|column| assignment(&column.name, &value(own, column)));
+        let values = branch.columns.iter().map(|column| {
+            let name = own.output_name(&column.name, column.span);
+            assignment(&name, &value(own, column))
+        });
         [assignment(NAMES_OF_SEVERAL.time, &time)].into_iter().chain(rule).chain(values).collect()
     });
     let range = own.range(&time, bounds.earliest, bounds.latest);
