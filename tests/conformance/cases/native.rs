@@ -27,8 +27,7 @@ pub fn marker(index: usize) -> String {
 pub fn fields(detection: &Detection) -> Vec<Arc<Field>> {
     let mut fields = Vec::new();
     detection.fields(&mut |field| fields.push(field.clone()));
-    let has_keywords = predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event);
-    if has_keywords && carrier(detection, &fields).is_none_or(|field| is_tested(detection, field)) {
+    if has_keywords(detection) && carrier(detection, &fields).is_none_or(|field| is_tested(detection, field)) {
         fields.extend(carrier(detection, &detection.log_source.fields).cloned());
     }
     fields.sort_by(|a, b| a.name.cmp(&b.name));
@@ -70,6 +69,21 @@ pub fn carrier<'f>(detection: &Detection, fields: &'f [Arc<Field>]) -> Option<&'
         .or_else(|| fields.iter().find(carries).filter(|_| !detection.log_source.open))
 }
 
+/// The fields that carry the keywords of the rules that a detection counts, each one of the rule's own log source.
+pub fn carriers_of_rules(detection: &Detection) -> Vec<Arc<Field>> {
+    let rules = if detection.chained().next().is_some() { of_log_sources(detection) } else { Vec::new() };
+    rules
+        .iter()
+        .filter(|rule| !rule.log_source.open && has_keywords(rule))
+        .filter_map(|rule| carrier(rule, &fields(rule)).cloned())
+        .collect()
+}
+
+/// Whether a detection searches keywords.
+pub fn has_keywords(detection: &Detection) -> bool {
+    predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event)
+}
+
 /// Whether a detection tests a field.
 fn is_tested(detection: &Detection, field: &Field) -> bool {
     let mut tested = false;
@@ -77,7 +91,7 @@ fn is_tested(detection: &Detection, field: &Field) -> bool {
     tested
 }
 
-/// A rule for each log source whose events a detection counts, which reads every field that is read of that log source.
+/// A rule for each log source whose events a detection counts, with all selections and fields that are read of that log source.
 /// One that counts no rules is such a rule itself.
 pub fn of_log_sources(detection: &Detection) -> Vec<Detection> {
     let mut found: Vec<Detection> = Vec::new();
@@ -86,7 +100,10 @@ pub fn of_log_sources(detection: &Detection) -> Vec<Detection> {
         chained.detection.fields(&mut |field| read.push(field.clone()));
         let columns = read.into_iter().map(|field| Column { name: field.name.clone(), field, span: Default::default() });
         match found.iter_mut().find(|known| known.log_source.id == chained.detection.log_source.id) {
-            Some(known) => known.columns.extend(columns),
+            Some(known) => {
+                known.columns.extend(columns);
+                known.selections.extend(chained.detection.selections.iter().cloned());
+            }
             None => found.push(Detection { columns: columns.collect(), ..Detection::clone(&chained.detection) }),
         }
     }
@@ -125,9 +142,25 @@ pub fn events(target: Target, detection: &Detection, events: &[Event<'_>]) -> Ve
         Target::Aql => aql(detection, &fields, index, event),
         Target::Spl => spl(detection, &fields, index, event),
         Target::Kql => kql(detection, &fields, index, event),
-        Target::Sigma => sigma(detection, &fields, event),
+        Target::Sigma => {
+            // a field of one name may have a place of its own in each log source
+            let shapes = of_log_sources(detection).into_iter().map(|rule| Value::Object(sigma(&rule, &self::fields(&rule), event)));
+            let whole = shapes.fold(Value::Object(sigma(detection, &fields, event)), with_members);
+            whole.as_object().cloned().unwrap_or_default()
+        }
     };
     events.iter().enumerate().map(event).map(Value::Object).collect()
+}
+
+/// A value with the members of another one that it does not have.
+fn with_members(mut value: Value, other: Value) -> Value {
+    if let (Value::Object(own), Value::Object(others)) = (&mut value, other) {
+        for (name, other) in others {
+            let merged = own.remove(&name).map_or_else(|| other.clone(), |own| with_members(own, other.clone()));
+            own.insert(name, merged);
+        }
+    }
+    value
 }
 
 /// All single values of a field.
@@ -239,8 +272,7 @@ fn milliseconds(value: &Value) -> Option<i64> {
 /// The raw event: JSON, or only the values, a line each, where keywords are searched in it. That names and punctuation
 /// hold no keyword is what the queries assume there.
 fn raw(detection: &Detection, product: &Value) -> String {
-    let keywords = predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event);
-    if keywords { values_as_lines(product) } else { product.to_string() }
+    if has_keywords(detection) { values_as_lines(product) } else { product.to_string() }
 }
 
 /// The raw event in which keywords are searched: all single values, a line each.
