@@ -108,3 +108,16 @@ fn what_a_site_leaves_out_is_left_out_in_each_rule() {
     }
     assert!(seen > 500 && changed > 100, "{seen} alerts, {changed} changed");
 }
+
+#[test]
+fn each_rule_must_have_a_place() {
+    let (world, templates, options) = (World::new(), templates(), Options { unmapped: false, ..Options::default() });
+    let path = common::root().join("tests/specs/ok/correlation_several.yml");
+    let documents = world.documents(&source(&path));
+    let detection = documents.iter().find(|document| document.name == "login_and_export").and_then(|document| document.detection.as_ref());
+    for target in [Target::Spl, Target::Kql] {
+        let problems = compile(detection.expect("a correlation"), target, templates.of(target), &options).expect_err("a refusal");
+        let found: Vec<(&str, bool)> = problems.iter().map(|problem| (problem.code.0, problem.message.contains("`example/vpn`"))).collect();
+        assert_eq!(found, [("E0403", true)], "{problems:#?}");
+    }
+}

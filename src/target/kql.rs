@@ -144,7 +144,7 @@ pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>
 }
 
 /// What the rows of rules that are counted together have beside their fields.
-pub const NAMES_OF_SEVERAL: Names = Names { rule: "_rule", time: "TimeGenerated" };
+pub const NAMES_OF_SEVERAL: Names = Names { own: "_", rule: "_rule", time: "TimeGenerated" };
 
 /// Renders exactly, or refuses. `branches`: the rules whose rows are counted together, instead of the log source's events.
 pub fn render(

@@ -43,9 +43,11 @@ pub struct Handed {
     pub span: Span,
 }
 
-/// What a platform calls the two columns that no rule names.
+/// What a platform's queries call the columns that no rule names.
 #[derive(Debug, Clone, Copy)]
 pub struct Names {
+    /// What the names of a query's own columns begin with.
+    pub own: &'static str,
     /// Which rule it is.
     pub rule: &'static str,
     /// The time of the event.
@@ -190,6 +192,8 @@ fn at(column_name: &str, stored: ColumnType, field: Field) -> Field {
 struct Shared {
     time: Arc<Field>,
     columns: Vec<SharedColumn>,
+    /// What the names of columns do not begin with.
+    own: &'static str,
     taken: BTreeSet<String>,
 }
 
@@ -205,7 +209,7 @@ impl Shared {
     fn new(time: &Field, names: Names) -> Self {
         let taken = [&time.name, names.rule, names.time, "window_start", "window_end"].map(str::to_owned);
         let time = Arc::new(at(names.time, ColumnType::Time, time.clone()));
-        Self { time, columns: Vec::new(), taken: taken.into() }
+        Self { time, columns: Vec::new(), own: names.own, taken: taken.into() }
     }
 
     /// The aggregate over the shared columns.
@@ -240,11 +244,13 @@ impl Shared {
         *field = Arc::new(shared_field(&name, wanted));
     }
 
-    /// The column of a field: its name, without what SPL hides (`_` at the beginning) and KQL keeps for itself (`__` at the end).
+    /// The column of a field: its name, without what SPL hides (`_` at the beginning) and KQL keeps for itself (`__` at the end), and
+    /// unlike the query's own.
     fn free_name(&mut self, read: &str) -> String {
         let plain = column_name(read);
         let plain = if plain.ends_with("__") { plain.trim_end_matches('_') } else { &plain };
-        let plain = if plain.is_empty() || plain.starts_with('_') { format!("value{plain}") } else { plain.to_owned() };
+        let is_usual = !plain.is_empty() && !plain.starts_with('_') && !plain.starts_with(self.own);
+        let plain = if is_usual { plain.to_owned() } else { format!("value_{}", plain.trim_start_matches('_')) };
         let mut names = std::iter::once(plain.clone()).chain((2..).map(|number| format!("{plain}_{number}")));
         let name = names.find(|name| !self.taken.contains(name)).unwrap_or_default();
         self.taken.insert(name.clone());

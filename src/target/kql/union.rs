@@ -48,22 +48,23 @@ fn rows(writer: &mut Writer<'_>, branch: &Branch, bounds: Bounds) -> Result<Stri
 /// A value as a text, or as a `real`.
 fn value(writer: &mut Writer<'_>, handed: &Handed) -> String {
     let Some(operand) = writer.single(&handed.field, handed.span) else { return handed.name.clone() };
-    if handed.wanted == Type::Number {
-        let (number, whole) = writer.number_of(&operand);
-        return if whole { writer.op("real_of", &[&number]) } else { number };
-    }
-    match writer.text_of(&operand).filter(|_| !is_moment(&operand)) {
-        // nobody has said that such a column is text
-        Some(text) if operand.stored == Stored::Text && writer.detection.log_source.open => writer.op("text_of", &[&text]),
-        Some(text) => text,
-        None => {
+    let text = writer.text_of(&operand).filter(|_| !is_moment(&operand));
+    match (handed.wanted, text) {
+        (_, None) => {
             let message = format!(
-                "KQL cannot express the text of the moment in `{}`, by which events of several rules are put together",
+                "KQL cannot express the value of the moment in `{}`, by which events of several rules are put together",
                 handed.field.name
             );
             writer.refuse(Diagnostic::error(E0401, handed.span, message).help("use a field that holds a text or a number"));
             handed.name.clone()
         }
+        (Type::Number, Some(_)) => {
+            let (number, whole) = writer.number_of(&operand);
+            if whole { writer.op("real_of", &[&number]) } else { number }
+        }
+        // nobody has said that such a column is text
+        (_, Some(text)) if operand.stored == Stored::Text && writer.detection.log_source.open => writer.op("text_of", &[&text]),
+        (_, Some(text)) => text,
     }
 }
 

@@ -90,6 +90,9 @@ impl Plan {
         let sliding = matches!(aggregate.window, Window::Sliding { .. });
         for (index, key) in aggregate.group_by.iter().enumerate() {
             let Some((_, source)) = writer.single(&key.field, key.span) else { continue };
+            if key.name == "_time" && !is_event_time(&key.field) {
+                writer.refuse(key.span, "a group key in a column `_time`, which holds the time of the event", "call it something else");
+            }
             let others = aggregate.group_by.iter().enumerate().filter(|(other, _)| *other != index);
             let read_later = others.filter_map(|(_, other)| other.field.spl.as_ref()).any(|binding| super::place_name(binding) == key.name)
                 || self.sources.contains(&key.name);

@@ -52,13 +52,13 @@ fn source(writer: &mut Writer<'_>, handed: &Handed) -> Option<Source> {
     let (located, text) = writer.single(&handed.field, handed.span)?;
     let seconds = matches!(located.time, Some(TimeFormat::EpochSeconds | TimeFormat::EpochMilliseconds));
     let is_moment = handed.field.name == writer.detection.log_source.time.name || (seconds && handed.field.kind == FieldType::Timestamp);
+    if is_moment {
+        let what = format!("the value of the moment in `{}`, by which events of several rules are put together", handed.field.name);
+        writer.refuse(handed.span, &what, "use a field that holds a text or a number");
+        return None;
+    }
     let eval = match handed.wanted {
         Type::Number => writer.field_value(&handed.field, Type::Number, handed.span)?.text,
-        Type::Text | Type::Boolean | Type::Timestamp | Type::Duration | Type::Texts if is_moment => {
-            let what = format!("the text of the moment in `{}`, by which events of several rules are put together", handed.field.name);
-            writer.refuse(handed.span, &what, "use a field that holds a text or a number");
-            return None;
-        }
         Type::Text | Type::Boolean | Type::Timestamp | Type::Duration | Type::Texts => text,
     };
     Some(Source { name: handed.name.clone(), platform: located.platform, eval })
