@@ -37,7 +37,8 @@ pub fn build(
     acceptance: &Acceptance,
 ) -> (Outcome, Vec<Diagnostic>) {
     let settings = detection.targets.iter().find(|settings| settings.target == target);
-    let by_log_source = || detection.log_source.skipped.iter().find(|(platform, _)| Some(*platform) == target.platform());
+    let skipped = || detection.read_log_sources().into_iter().flat_map(|source| &source.skipped);
+    let by_log_source = || skipped().find(|(platform, _)| Some(*platform) == target.platform());
     let by_spec = settings.and_then(|settings| settings.skip.as_ref()).map(|reason| &reason.value);
     if let Some(reason) = by_spec.or_else(|| by_log_source().map(|(_, reason)| reason)) {
         return (Outcome::Skipped(reason.clone()), Vec::new());

@@ -1,11 +1,12 @@
 //! The detection as it is meant: typed, names resolved, lists and placeholders filled in, modifiers turned into tests.
 //! Backends and the evaluator read this and nothing else. [`crate::lower`] makes it from a [`crate::spec::Spec`].
 
-use crate::expression::Expression;
+use crate::expression::{Expression, ExpressionKind};
 use crate::logsource::{Field, LogSource};
 use crate::source::{Span, Spanned};
 use crate::yaml::{Number, Value};
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A whole detection.
@@ -89,10 +90,40 @@ impl Detection {
         self.formula.of_events(&|index| self.selections[index].body.alerts().is_some())
     }
 
+    /// The selections that measures and windows name.
+    pub fn measured_selections(&self) -> BTreeSet<usize> {
+        let mut named = BTreeSet::new();
+        let Some(aggregate) = &self.aggregate else { return named };
+        if let Window::Sliding { at: Some(at), .. } = aggregate.window {
+            named.insert(at);
+        }
+        for expression in aggregate.measures.iter().flat_map(Measure::expressions) {
+            expression.visit(&mut |part| {
+                if let ExpressionKind::Selection(index) = &part.kind {
+                    named.insert(*index);
+                }
+            });
+        }
+        named
+    }
+
     /// Its log source, and those of the detections whose alerts it counts.
     pub fn log_sources(&self) -> Vec<&LogSource> {
         let behind = self.chained().flat_map(|(_, chained)| chained.detection.log_sources());
         std::iter::once(&*self.log_source).chain(behind).collect()
+    }
+
+    /// The log sources whose events it reads, each once: not its own if it only counts what other detections find.
+    pub fn read_log_sources(&self) -> Vec<&LogSource> {
+        let own = self.event_formula().map(|_| &*self.log_source);
+        let behind = self.chained().flat_map(|(_, chained)| chained.detection.read_log_sources());
+        let mut sources: Vec<&LogSource> = Vec::new();
+        for source in own.into_iter().chain(behind) {
+            if sources.iter().all(|known| known.id != source.id) {
+                sources.push(source);
+            }
+        }
+        sources
     }
 
     /// The same for events of many log sources: it looks at its own.
@@ -844,6 +875,22 @@ impl Measure {
     /// All expressions over events: arguments, and the filter.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
         self.function.argument().into_iter().chain(self.function.steps()).chain(&self.filter)
+    }
+
+    /// The same, to be changed.
+    pub fn expressions_mut(&mut self) -> impl Iterator<Item = &mut Expression> {
+        let of_function: Vec<&mut Expression> = match &mut self.function {
+            MeasureFunction::Count => Vec::new(),
+            MeasureFunction::Distinct(x)
+            | MeasureFunction::Sum(x)
+            | MeasureFunction::Average(x)
+            | MeasureFunction::Minimum(x)
+            | MeasureFunction::Maximum(x)
+            | MeasureFunction::Values(x)
+            | MeasureFunction::Percentile(x, _) => vec![x],
+            MeasureFunction::Ordered(steps) => steps.iter_mut().collect(),
+        };
+        of_function.into_iter().chain(&mut self.filter)
     }
 }
 

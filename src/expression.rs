@@ -41,6 +41,27 @@ impl Expression {
 }
 
 impl Expression {
+    /// Lets `change` put another field in the place of each, which is read as a value of this type.
+    pub fn change_fields(&mut self, change: &mut impl FnMut(&mut Arc<Field>, Type)) {
+        match &mut self.kind {
+            ExpressionKind::Field(field) => change(field, self.value_type),
+            ExpressionKind::Negate(inner) | ExpressionKind::Not(inner) => inner.change_fields(change),
+            ExpressionKind::Arithmetic(_, left, right) | ExpressionKind::Compare(_, left, right) => {
+                left.change_fields(change);
+                right.change_fields(change);
+            }
+            ExpressionKind::And(parts) | ExpressionKind::Or(parts) | ExpressionKind::Call(_, parts) => {
+                parts.iter_mut().for_each(|part| part.change_fields(change));
+            }
+            ExpressionKind::Number(_)
+            | ExpressionKind::Text(_)
+            | ExpressionKind::Duration(_)
+            | ExpressionKind::Boolean(_)
+            | ExpressionKind::Selection(_)
+            | ExpressionKind::Column(_) => {}
+        }
+    }
+
     /// Calls `see` for every field that it reads.
     pub fn fields<'e>(&'e self, see: &mut impl FnMut(&'e Arc<Field>)) {
         self.visit(&mut |part| {

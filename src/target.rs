@@ -3,12 +3,13 @@
 
 pub mod aql;
 pub mod kql;
+pub mod several;
 pub mod sigma;
 pub mod spl;
 
 use crate::detection::{Condition, Detection, Window};
 use crate::diagnostic::{A014, Code, Diagnostic, E0113, E0114, E0401, E0403, K009, P008};
-use crate::logsource::Platform;
+use crate::logsource::{LogSource, Platform};
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
 use std::borrow::Cow;
@@ -100,17 +101,33 @@ impl Target {
     pub fn approximate(self, detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>) {
         match self {
             Target::Aql => aql::approximate(detection),
-            Target::Spl => spl::approximate(detection),
-            Target::Kql => kql::approximate(detection),
+            Target::Spl => several::approximate(detection, spl::approximate),
+            Target::Kql => several::approximate(detection, kql::approximate),
             Target::Sigma => sigma::approximate(detection),
         }
     }
 
-    fn render(self, detection: &Detection, templates: &TargetTemplates, options: &Options) -> Result<Rendered, Vec<Diagnostic>> {
+    /// What its queries call the columns of rules that are counted together; `None` if it has no such queries.
+    fn names_of_several(self) -> Option<several::Names> {
+        match self {
+            Target::Spl => Some(spl::NAMES_OF_SEVERAL),
+            Target::Kql => Some(kql::NAMES_OF_SEVERAL),
+            Target::Aql | Target::Sigma => None,
+        }
+    }
+
+    /// `branches`: the rules whose rows are counted together; none: the events of the log source are.
+    fn render(
+        self,
+        detection: &Detection,
+        branches: &[several::Branch],
+        templates: &TargetTemplates,
+        options: &Options,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
         match self {
             Target::Aql => aql::render(detection, templates, options),
-            Target::Spl => spl::render(detection, templates, options),
-            Target::Kql => kql::render(detection, templates, options),
+            Target::Spl => spl::render(detection, branches, templates, options),
+            Target::Kql => kql::render(detection, branches, templates, options),
             Target::Sigma => sigma::render(detection, templates, options),
         }
     }
@@ -256,24 +273,44 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
     if let Some(problem) = chained(detection, target) {
         return Err(vec![problem]);
     }
-    if let Some(problem) = unmapped(detection, target).filter(|_| !options.unmapped) {
-        return Err(vec![problem]);
+    let several = target.names_of_several().filter(|_| several::is_several(detection));
+    let read: Vec<&Detection> = match several {
+        Some(_) => detection.chained().map(|(_, rule)| &*rule.detection).collect(),
+        None => vec![detection],
+    };
+    let problem = |read: &&Detection| unmapped(read, target).filter(|_| !options.unmapped).or_else(|| missing(read, target));
+    let mut problems: Vec<Diagnostic> = read.iter().filter_map(problem).collect();
+    if !problems.is_empty() {
+        problems.dedup();
+        return Err(problems);
     }
-    if let Some(problem) = missing(detection, target) {
-        return Err(vec![problem]);
-    }
+    let mut of_places: Vec<Deviation> = read.iter().flat_map(|read| assumed(read, target)).collect();
     let (detection, mut approximations) = target.approximate(detection);
-    let detection = selected(detection, target);
-    let Rendered { text, mut assumptions } = target.render(&detection, templates, options)?;
-    assumptions.extend(assumed(&detection, target));
+    let (detection, branches) = match several {
+        Some(names) => {
+            let (together, mut branches) = several::apart(&detection, names);
+            branches.iter_mut().for_each(|branch| select(&mut branch.detection, target));
+            (Cow::Owned(together), branches)
+        }
+        None => (selected(detection, target), Vec::new()),
+    };
+    let Rendered { text, mut assumptions } = target.render(&detection, &branches, templates, options)?;
+    assumptions.append(&mut of_places);
     for list in [&mut approximations, &mut assumptions] {
         list.sort();
         list.dedup_by(|a, b| a.code == b.code && a.message == b.message);
     }
     let fidelity = Fidelity { approximations, assumptions };
     let header = if options.comments { header(&detection, &fidelity) } else { Vec::new() };
-    let text = templates.envelope("artefact.j2", serde_json::json!({ "header": header, "query": text })).map_err(|d| vec![d])?;
+    let (command, rest) = leading_command(&text);
+    let context = serde_json::json!({ "header": header, "query": text, "command": command, "rest": rest });
+    let text = templates.envelope("artefact.j2", context).map_err(|d| vec![d])?;
     Ok(Artefact { text: format!("{}\n", text.trim_end_matches('\n')), fidelity })
+}
+
+/// A first line that begins with `|`, before which nothing may stand, and the rest.
+fn leading_command(query: &str) -> (&str, &str) {
+    query.split_once('\n').filter(|(first, _)| first.starts_with('|')).unwrap_or(("", query))
 }
 
 /// What is assumed about the place of the events.
@@ -342,6 +379,7 @@ fn chained(detection: &Detection, target: Target) -> Option<Diagnostic> {
                 format!("name the rules that `{title}` counts"),
             )
         }
+        (None, _) if target.names_of_several().is_some() => return None,
         (None, Some((index, inner))) => {
             let what = format!("a correlation over the log sources `{}` and `{}`: a query reads one", path(detection), path(inner));
             (E0113, index, what, "write a correlation for each log source".to_owned())
@@ -358,16 +396,22 @@ fn chained(detection: &Detection, target: Target) -> Option<Diagnostic> {
 
 /// The detection with what tells the log source's events from others on the target's platform.
 fn selected(detection: Cow<'_, Detection>, target: Target) -> Cow<'_, Detection> {
-    let Some(platform) = target.platform() else { return detection };
-    let selectors = detection.log_source.selectors.iter().filter(|(other, _)| *other == platform);
-    let mut parts: Vec<Condition> = selectors.map(|(_, condition)| condition.clone()).collect();
-    if parts.is_empty() {
+    if selectors(&detection.log_source, target).next().is_none() {
         return detection;
     }
-    parts.push(detection.condition.clone());
     let mut detection = detection.into_owned();
-    detection.condition = Condition::all(parts);
+    select(&mut detection, target);
     Cow::Owned(detection)
+}
+
+/// The same, in place.
+fn select(detection: &mut Detection, target: Target) {
+    let parts: Vec<Condition> = selectors(&detection.log_source, target).cloned().collect();
+    detection.condition = Condition::all(parts.into_iter().chain([detection.condition.clone()]));
+}
+
+fn selectors(log_source: &LogSource, target: Target) -> impl Iterator<Item = &Condition> {
+    log_source.selectors.iter().filter(move |(platform, _)| Some(*platform) == target.platform()).map(|(_, condition)| condition)
 }
 
 /// The lines of the header comment: harmless in every target's comments (one line each, printable, no backtick).

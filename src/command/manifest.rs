@@ -146,12 +146,17 @@ impl Manifest {
         let fidelity = &artefact.fidelity;
         let platform = target.platform();
         let concerns = |of: Platform| of == Platform::Product || Some(of) == platform;
-        let prerequisites = &detection.log_source.prerequisites;
+        let mut prerequisites: Vec<&str> = Vec::new();
+        for (_, text) in detection.read_log_sources().iter().flat_map(|source| &source.prerequisites).filter(|(of, _)| concerns(*of)) {
+            if !prerequisites.contains(&text.as_str()) {
+                prerequisites.push(text);
+            }
+        }
         let end = End {
             fidelity: if fidelity.approximations.is_empty() { "exact" } else { "approximate" },
             approximations: remarks(&fidelity.approximations),
             assumptions: remarks(&fidelity.assumptions),
-            prerequisites: prerequisites.iter().filter(|(of, _)| concerns(*of)).map(|(_, text)| text.as_str()).collect(),
+            prerequisites,
         };
         let json = serde_json::to_string(&end).context("cannot write the manifest")?;
         let end = match self.ends.get(json.as_str()) {

@@ -14,17 +14,19 @@ mod schema;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod union;
 mod value;
 mod writer;
 
 pub use schema::schema;
 
-use super::{Deviation, Options, Rendered};
-use crate::detection::{Column, Detection, Window};
+use super::several::{Branch, Names};
+use super::{Bounds, Deviation, Options, Rendered};
+use crate::detection::{Aggregate, Column, Detection, Window};
 use crate::diagnostic::{Diagnostic, E0401, K007};
 use crate::logsource::KqlOrigin;
 use crate::template::{Signature, TargetTemplates};
-use aggregate::{assignment, list_lines};
+use aggregate::{Pieces, assignment, list_lines};
 use serde_json::json;
 use std::borrow::Cow;
 use writer::Writer;
@@ -141,11 +143,22 @@ pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>
     absence::approximate(detection)
 }
 
-/// Renders exactly, or refuses.
-pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Options) -> Result<Rendered, Vec<Diagnostic>> {
-    let origin = origin(detection).map_err(|problem| vec![problem])?;
+/// What the rows of rules that are counted together have beside their fields.
+pub const NAMES_OF_SEVERAL: Names = Names { own: "_", rule: "_rule", time: "TimeGenerated" };
+
+/// Renders exactly, or refuses. `branches`: the rules whose rows are counted together, instead of the log source's events.
+pub fn render(
+    detection: &Detection,
+    branches: &[Branch],
+    templates: &TargetTemplates,
+    options: &Options,
+) -> Result<Rendered, Vec<Diagnostic>> {
+    let bounds = options.range.bounds(detection);
     let mut writer = Writer::new(detection, templates);
-    let text = write(&mut writer, &origin, options);
+    let text = match branches {
+        [] => origin(detection).and_then(|origin| write(&mut writer, &origin, bounds)),
+        branches => union::write(&mut writer, branches, bounds),
+    };
     if !writer.problems.is_empty() {
         return Err(writer.problems);
     }
@@ -178,17 +191,36 @@ fn origin(detection: &Detection) -> Result<KqlOrigin, Diagnostic> {
     Ok(origin)
 }
 
-fn write(writer: &mut Writer<'_>, origin: &KqlOrigin, options: &Options) -> Result<String, Diagnostic> {
-    let spelled = |name: &str| spelling::name(name).unwrap_or_else(|| name.to_owned());
-    let (table, time) = (spelled(&origin.table), spelled(&origin.time));
-    let bounds = options.range.bounds(writer.detection);
+/// Table and time column as they stand in a query.
+fn spelled(origin: &KqlOrigin) -> [String; 2] {
+    [&origin.table, &origin.time].map(|name| spelling::name(name).unwrap_or_else(|| name.clone()))
+}
+
+fn write(writer: &mut Writer<'_>, origin: &KqlOrigin, bounds: Bounds) -> Result<String, Diagnostic> {
+    let [table, time] = spelled(origin);
     let detection = writer.detection;
     let Some(aggregate) = &detection.aggregate else {
         let range = writer.range(&time, bounds);
-        let steps = plain_steps(writer);
+        let steps = plain_steps(writer, |writer| detection.columns.iter().map(|column| output_column(writer, column)).collect());
         return writer.templates.envelope("query.j2", json!({ "source": table, "range": range, "steps": steps }));
     };
-    let pieces = writer.aggregate(aggregate, table, &time, bounds);
+    let range = writer.range(&time, bounds);
+    counted(writer, aggregate, Source { text: table, range, time }, bounds)
+}
+
+/// Where an aggregate finds its events.
+struct Source {
+    /// Table, function or `union`.
+    text: String,
+    /// The condition on the time of the events; empty if the source says it.
+    range: String,
+    /// The time column.
+    time: String,
+}
+
+/// The query of an aggregate.
+fn counted(writer: &mut Writer<'_>, aggregate: &Aggregate, source: Source, bounds: Bounds) -> Result<String, Diagnostic> {
+    let pieces = Pieces { source: source.text, range: source.range, ..writer.aggregate(aggregate, &source.time, bounds) };
     let envelope = match aggregate.window {
         Window::Sliding { .. } => "sliding.j2",
         Window::Tumbling(_) | Window::Lookback => "aggregate.j2",
@@ -196,11 +228,10 @@ fn write(writer: &mut Writer<'_>, origin: &KqlOrigin, options: &Options) -> Resu
     writer.templates.envelope(envelope, &pieces)
 }
 
-/// The steps of a rule without aggregate.
-fn plain_steps(writer: &mut Writer<'_>) -> Vec<String> {
+/// The steps from events that are read to the columns that are returned; none: the platform's own.
+fn plain_steps<'d>(writer: &mut Writer<'d>, columns: impl FnOnce(&mut Writer<'d>) -> Vec<String>) -> Vec<String> {
     let (early, late) = writer.event_filters();
-    let detection = writer.detection;
-    let columns: Vec<String> = detection.columns.iter().map(|column| output_column(writer, column)).collect();
+    let columns = columns(writer);
     let (lists, mut helpers) = writer.list_steps();
     let (computed, columns_made) = writer.computed_steps();
     helpers.extend(columns_made);

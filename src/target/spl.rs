@@ -8,6 +8,7 @@ mod expression;
 mod filter;
 mod layout;
 mod moment;
+mod multisearch;
 mod quote;
 mod regex;
 mod search;
@@ -15,6 +16,7 @@ mod search;
 mod tests;
 mod writer;
 
+use super::several::{Branch, Names};
 use super::{Bounds, Deviation, Options, Rendered};
 use crate::detection::{Column, Condition, Detection};
 use crate::diagnostic::{Diagnostic, E0403};
@@ -87,13 +89,27 @@ pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>
     (Cow::Borrowed(detection), Vec::new())
 }
 
-/// Renders exactly, or refuses.
-pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Options) -> Result<Rendered, Vec<Diagnostic>> {
+/// What the rows of rules that are counted together have beside their fields.
+pub const NAMES_OF_SEVERAL: Names = Names { own: writer::HELPER, rule: "cognate_rule", time: "_time" };
+
+/// Renders exactly, or refuses. `branches`: the rules whose rows are counted together, instead of the log source's events.
+pub fn render(
+    detection: &Detection,
+    branches: &[Branch],
+    templates: &TargetTemplates,
+    options: &Options,
+) -> Result<Rendered, Vec<Diagnostic>> {
     let mut writer = Writer::new(templates, detection);
     let bounds = options.range.bounds(detection);
-    let text = match &detection.aggregate {
-        None => plain(&mut writer, bounds),
-        Some(aggregate) => aggregate::render(&mut writer, aggregate, bounds),
+    let text = match (&detection.aggregate, branches) {
+        (None, _) => plain(&mut writer, bounds),
+        (Some(aggregate), []) => {
+            let base = base_search(&mut writer, bounds);
+            aggregate::render(&mut writer, aggregate, bounds, base)
+        }
+        (Some(aggregate), branches) => {
+            multisearch::base(&mut writer, branches, bounds).and_then(|base| aggregate::render(&mut writer, aggregate, bounds, base))
+        }
     };
     if !writer.problems.is_empty() {
         return Err(writer.problems);
@@ -116,32 +132,52 @@ fn plain(writer: &mut Writer<'_>, bounds: Bounds) -> Result<String, Diagnostic> 
 fn columns(writer: &mut Writer<'_>, columns: &[Column]) -> Vec<String> {
     let mut sources = Vec::new();
     for column in columns {
-        sources.extend(writer.single(&column.field, column.span).map(|(located, eval)| (column, located, eval)));
+        let located = writer.single(&column.field, column.span);
+        sources.extend(located.map(|(located, eval)| Source { name: column.name.clone(), platform: located.platform, eval }));
     }
     if sources.len() < columns.len() || columns.is_empty() {
         return Vec::new();
     }
-    let names: BTreeSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let mut commands = assignments(writer, &sources);
+    commands.push(format!("table {}", list(columns.iter().map(|column| column.name.as_str()))));
+    commands
+}
+
+/// A column of the output and where its value comes from.
+struct Source {
+    /// The column's name.
+    name: String,
+    /// The field that is read, unquoted.
+    platform: String,
+    /// The value in an eval expression.
+    eval: String,
+}
+
+/// The commands that give values their names.
+fn assignments(writer: &mut Writer<'_>, sources: &[Source]) -> Vec<String> {
+    let names: BTreeSet<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let (mut saved, mut commands) = (Vec::new(), Vec::new());
-    for (column, located, eval) in sources {
-        let target = quote::list_name(&column.name).unwrap_or_else(|| column.name.clone());
-        let as_it_is = located.platform == column.name && located.values.is_empty();
-        if as_it_is {
+    for Source { name, platform, eval } in sources {
+        let target = quote::list_name(name).unwrap_or_else(|| name.clone());
+        if quote::eval_name(name).as_ref() == Some(eval) {
             continue;
         }
         // A source that another column overwrites is kept under a name of its own first.
-        if located.platform != column.name && names.contains(located.platform.as_str()) {
-            let helper = writer.helper(&column.name);
-            saved.push(writer.op("assign", &[&helper, &eval]));
+        if platform != name && names.contains(platform.as_str()) {
+            let helper = writer.helper(name);
+            saved.push(writer.op("assign", &[&helper, eval]));
             commands.push(writer.op("assign", &[&target, &helper]));
         } else {
-            commands.push(writer.op("assign", &[&target, &eval]));
+            commands.push(writer.op("assign", &[&target, eval]));
         }
     }
-    let list: Vec<String> = columns.iter().map(|column| quote::list_name(&column.name).unwrap_or_else(|| column.name.clone())).collect();
     saved.extend(commands);
-    saved.push(format!("table {}", list.join(", ")));
     saved
+}
+
+/// Names as `table` and `fields` want them.
+fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.map(|name| quote::list_name(name).unwrap_or_else(|| name.to_owned())).collect::<Vec<_>>().join(", ")
 }
 
 /// The base search, and the `where` that says the rest of the condition.

@@ -53,3 +53,6 @@ fi
 echo
 target/debug/examples/conformance random "$seed" "$count" > "$cases/random"
 python3 tests/conformance/run.py "$kit" "$cases/random" --no-table
+echo
+target/debug/examples/conformance several "$seed" $((count / 5)) > "$cases/several"
+python3 tests/conformance/run.py "$kit" "$cases/several" --no-table

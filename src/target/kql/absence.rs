@@ -2,11 +2,9 @@
 
 use super::condition::{is_empty_text, matches_empty};
 use super::value::merges_empty;
-use crate::detection::{Condition, Detection, Predicate, Segment, Shape, Subject, TextPattern, ValueTest, Window};
+use crate::detection::{Condition, Detection, Predicate, Segment, Shape, Subject, TextPattern, ValueTest};
 use crate::diagnostic::K001;
-use crate::expression::ExpressionKind;
 use crate::target::Deviation;
-use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 
 /// The detection with missing and empty text as one, and what that changes.
@@ -27,7 +25,7 @@ pub fn approximate(detection: &Detection) -> (Cow<'_, Detection>, Vec<Deviation>
     let mut rewritten = detection.clone();
     let mut deviations = Vec::new();
     rewritten.condition = rewrite(&detection.condition, open, &mut deviations);
-    let used = used_selections(detection);
+    let used = detection.measured_selections();
     let mut unused = Vec::new();
     for (index, selection) in rewritten.selections.iter_mut().enumerate() {
         let deviations = if used.contains(&index) { &mut deviations } else { &mut unused };
@@ -107,23 +105,4 @@ fn holds_of_empty(test: &ValueTest) -> bool {
         | ValueTest::Field(_)
         | ValueTest::TimePart(..) => false,
     }
-}
-
-/// The selections that measures and windows name.
-pub fn used_selections(detection: &Detection) -> FxHashSet<usize> {
-    let mut used = FxHashSet::default();
-    let Some(aggregate) = &detection.aggregate else { return used };
-    if let Window::Sliding { at: Some(at), .. } = aggregate.window {
-        used.insert(at);
-    }
-    for measure in &aggregate.measures {
-        for expression in measure.expressions() {
-            expression.visit(&mut |part| {
-                if let ExpressionKind::Selection(index) = &part.kind {
-                    used.insert(*index);
-                }
-            });
-        }
-    }
-    used
 }

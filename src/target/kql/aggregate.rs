@@ -1,7 +1,6 @@
 //! Aggregates → `summarize`, and sliding windows → a join of instants with the events before them.
 //! Pieces come out as finished steps; the envelopes `aggregate.j2` and `sliding.j2` put them together.
 
-use super::absence::used_selections;
 use super::expression::{Columns, Computed, Kind, Scope, SelectionNames, unwrapped};
 use super::layout::Doc;
 use super::spelling::{name, plain_name, text_literal, timespan_literal};
@@ -70,9 +69,8 @@ struct Summarized {
 const EPOCH: &str = "datetime(1970-01-01)";
 
 impl Writer<'_> {
-    /// All fragments of a query with an aggregate.
-    pub fn aggregate(&mut self, aggregate: &Aggregate, source: String, time: &str, bounds: Bounds) -> Pieces {
-        let range = self.range(time, bounds);
+    /// All fragments of a query with an aggregate but its source and range.
+    pub fn aggregate(&mut self, aggregate: &Aggregate, time: &str, bounds: Bounds) -> Pieces {
         let (before, after) = self.event_filters();
         let (flags, selections) = self.selection_flags();
         let none = Columns::default();
@@ -83,7 +81,7 @@ impl Writer<'_> {
             Window::Sliding { at: Some(at), .. } => Some(selections.get(at).cloned().unwrap_or_else(|| "true".to_owned())),
             Window::Sliding { at: None, .. } | Window::Tumbling(_) | Window::Lookback => None,
         };
-        let mut pieces = Pieces { source, range, ..Pieces::default() };
+        let mut pieces = Pieces::default();
         let measures = match aggregate.window {
             Window::Sliding { length, .. } => self.slide(&mut pieces, &keys, counted, time, length, at.as_deref(), bounds),
             Window::Tumbling(_) | Window::Lookback => self.tumble(&mut pieces, &keys, counted, time, &aggregate.window, bounds),
@@ -133,10 +131,8 @@ impl Writer<'_> {
     /// A helper column for each selection that measures name.
     fn selection_flags(&mut self) -> (Vec<String>, SelectionNames) {
         let detection = self.detection;
-        let mut used: Vec<usize> = used_selections(detection).into_iter().collect();
-        used.sort_unstable();
         let (mut steps, mut names) = (Vec::new(), SelectionNames::default());
-        for index in used {
+        for index in detection.measured_selections() {
             let selection = &detection.selections[index];
             let doc = self.condition(&selection.condition, true);
             let plain = plain_name(&selection.name);

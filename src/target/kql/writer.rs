@@ -102,6 +102,12 @@ impl<'a> Writer<'a> {
         candidate
     }
 
+    /// Keeps a name from being given to something else.
+    pub fn reserve(&mut self, name: &str) {
+        let detection = self.detection;
+        self.taken.get_or_insert_with(|| taken_names(detection)).insert(name.to_owned());
+    }
+
     /// A list, new or known. `empty` is the text column whose '' means no list.
     pub fn list(&mut self, value: &str, empty: Option<&str>) -> usize {
         if let Some(known) = self.lists.iter().position(|list| list.value == value) {

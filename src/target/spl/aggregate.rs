@@ -7,7 +7,7 @@ use super::expression::Names;
 use super::layout::{Fragment, Joint, WIDTH, indent, inside};
 use super::quote::{eval_name, list_name};
 use super::writer::Writer;
-use super::{Base, base_search, seconds, span_text};
+use super::{Base, seconds, span_text};
 use crate::detection::{Aggregate, Measure, MeasureFunction, Window};
 use crate::diagnostic::{Diagnostic, P004, P005};
 use crate::expression::{Expression, ExpressionKind, Type};
@@ -28,9 +28,8 @@ struct Plan {
     sources: BTreeSet<String>,
 }
 
-/// The whole query of an aggregate.
-pub fn render(writer: &mut Writer<'_>, aggregate: &Aggregate, bounds: Bounds) -> Result<String, Diagnostic> {
-    let base = base_search(writer, bounds);
+/// The whole query of an aggregate over the events that a search finds.
+pub fn render(writer: &mut Writer<'_>, aggregate: &Aggregate, bounds: Bounds, base: Base) -> Result<String, Diagnostic> {
     let plan = plan(writer, aggregate);
     match &aggregate.window {
         Window::Sliding { length, at } => sliding(writer, aggregate, bounds, base, plan, (*length, *at)),
@@ -91,6 +90,9 @@ impl Plan {
         let sliding = matches!(aggregate.window, Window::Sliding { .. });
         for (index, key) in aggregate.group_by.iter().enumerate() {
             let Some((_, source)) = writer.single(&key.field, key.span) else { continue };
+            if key.name == "_time" && !is_event_time(&key.field) {
+                writer.refuse(key.span, "a group key in a column `_time`, which holds the time of the event", "call it something else");
+            }
             let others = aggregate.group_by.iter().enumerate().filter(|(other, _)| *other != index);
             let read_later = others.filter_map(|(_, other)| other.field.spl.as_ref()).any(|binding| super::place_name(binding) == key.name)
                 || self.sources.contains(&key.name);

@@ -82,7 +82,8 @@ impl Writer<'_> {
         }
     }
 
-    fn field_value(&mut self, field: &Field, wanted: Type, span: Span) -> Option<EvalValue> {
+    /// A field of the event as a value of a type.
+    pub fn field_value(&mut self, field: &Field, wanted: Type, span: Span) -> Option<EvalValue> {
         let located = self.locate(field, span)?;
         let nullable = |text: String| Some(EvalValue::tight(text, true));
         match wanted {

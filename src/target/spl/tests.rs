@@ -104,7 +104,7 @@ fn templates() -> Templates {
 }
 
 fn render(detection: &Detection, range: Range) -> Result<Rendered, Vec<Diagnostic>> {
-    super::render(detection, templates().of(Target::Spl), &Options { range, ..Options::default() })
+    super::render(detection, &[], templates().of(Target::Spl), &Options { range, ..Options::default() })
 }
 
 /// The conditions after the time range.

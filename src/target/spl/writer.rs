@@ -14,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
 /// Prefix of the fields that a query makes for itself.
-const HELPER: &str = "cognate_";
+pub const HELPER: &str = "cognate_";
 
 /// Writes one query.
 pub struct Writer<'a> {

@@ -46,7 +46,7 @@ pub fn events(target: Target, detection: &Detection, fidelity: &Fidelity, events
     }
     // an event of the log source has what tells its events from others
     if let Some(platform) = target.platform() {
-        events.retain(|(time, fields)| native::is_selected(detection, platform, &Event { time: *time, fields }));
+        events.retain(|(time, fields)| native::is_where_it_is_found(detection, platform, &Event { time: *time, fields }));
     }
     // a keyword is found in the raw event exactly if one value holds it
     if ["A004", "P002", "K002", "S018"].into_iter().any(assumes) {
@@ -99,14 +99,30 @@ fn bound(target: Target, detection: &Detection, is_such: impl Fn(&Place) -> bool
     native::fields(detection).iter().filter(|field| stands_there(field)).map(|field| field.name.clone()).collect()
 }
 
-/// Whether each keyword is found in the raw event exactly if it is found in a single value.
+/// Whether each keyword is found in the raw event of its log source exactly if it is found in a single value.
 fn keywords_stay_in_values(detection: &Detection, event: &Event<'_>) -> bool {
-    let raw = Map::from_iter([("raw".to_owned(), native::lines(detection, event).into())]);
+    let several = detection.chained().next().is_some();
+    native::of_log_sources(detection).iter().all(|rule| {
+        let raw = Map::from_iter([("raw".to_owned(), native::lines(rule, event).into())]);
+        finds_alike(rule, event.fields, &raw)
+            && (!several || rule.log_source.open || finds_alike(rule, event.fields, &own_fields(rule, event)))
+    })
+}
+
+/// Whether the keywords of a rule are found in both or in neither.
+fn finds_alike(rule: &Detection, one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
     let finds = |predicate: &Predicate, fields| {
-        holds(&Condition::Match(predicate.clone()), &detection.log_source, &Event { time: 0, fields }).unwrap_or(false)
+        holds(&Condition::Match(predicate.clone()), &rule.log_source, &Event { time: 0, fields }).unwrap_or(false)
     };
-    let keywords = predicates(detection).into_iter().filter(|predicate| predicate.subject == Subject::Event);
-    keywords.into_iter().all(|predicate| finds(&predicate, event.fields) == finds(&predicate, &raw))
+    let keywords = predicates(rule).into_iter().filter(|predicate| predicate.subject == Subject::Event);
+    keywords.into_iter().all(|predicate| finds(&predicate, one) == finds(&predicate, other))
+}
+
+/// What an event has of the fields of a rule's log source.
+fn own_fields(rule: &Detection, event: &Event<'_>) -> Map<String, Value> {
+    let own = native::fields(rule);
+    let is_own = |name: &&String| own.iter().any(|field| field.is_called(name));
+    event.fields.iter().filter(|(name, _)| is_own(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The list-valued fields that a test compares with another field.

@@ -114,8 +114,10 @@ impl<'d, 'r> Maker<'d, 'r> {
                 event.insert(field.name.clone(), value);
             }
         }
+        let carriers = native::carriers_of_rules(self.detection);
         if let Some(text) = self.keyword() {
-            let carrier = native::carrier(self.detection, fields);
+            let of_rule = self.pick(&carriers);
+            let carrier = of_rule.as_ref().or_else(|| native::carrier(self.detection, fields));
             let name = carrier.map_or("note", |field| &field.name);
             if carrier.is_some() || self.detection.log_source.open {
                 event.insert(name.to_owned(), text.into());

@@ -6,7 +6,7 @@ use crate::common::random::Random;
 use crate::places::{Input, PLACES, Place};
 use cognate::detection::Detection;
 use cognate::diagnostic::Diagnostics;
-use cognate::frontend::{list_values, understand_spec};
+use cognate::frontend::{list_values, understand};
 use cognate::logsource::{LogSource, LogSourceId, LogSources};
 use cognate::lower::Surroundings;
 use cognate::site::Site;
@@ -156,10 +156,13 @@ fn place_lines(templates: &Templates, place: &Place, kind: &str, text: &str) {
     }
 }
 
+/// The last of the documents: what stands before it are rules that it counts.
 fn detection(input: &Input) -> Result<Detection, String> {
     let surroundings = Surrounded::new(input).ok_or("the site file or the log source file has errors")?;
-    let (detection, problems) = understand_spec(&Source::new("hostile.yml", input.spec.clone()), &surroundings);
-    detection.ok_or_else(|| problems.sorted().first().map_or_else(String::new, |problem| format!("{} {}", problem.code, problem.message)))
+    let last = understand(&Source::new("hostile.yml", input.spec.clone()), &surroundings).pop().ok_or("there is no document")?;
+    let problems = last.diagnostics;
+    last.detection
+        .ok_or_else(|| problems.sorted().first().map_or_else(String::new, |problem| format!("{} {}", problem.code, problem.message)))
 }
 
 /// Tables and columns as the KQL parser takes them.

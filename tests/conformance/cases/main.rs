@@ -9,7 +9,8 @@
 //! conformance witnesses FOLDER [START STEP]  every STEPth rule below a folder, from the STARTth, with its witnesses
 //! conformance power FOLDER [START STEP]      how many mutants of the rules their witnesses tell from the rules
 //! conformance random SEED COUNT      COUNT specs that nobody wrote, from a seed, with events made up for them
-//! conformance spec SEED              the text of one of these
+//! conformance several SEED COUNT     COUNT correlations over rules of several log sources that nobody wrote
+//! conformance spec [several] SEED    the text of one of these
 //! conformance injection SEED COUNT   COUNT hostile texts at every place where an author writes free text
 //! ```
 //!
@@ -64,11 +65,13 @@ fn main() {
         ["witnesses", folder, start, step] => cases.witnesses(Path::new(folder), count(start), count(step)),
         ["power", folder] => cases.power(Path::new(folder), 0, 1),
         ["power", folder, start, step] => cases.power(Path::new(folder), count(start), count(step)),
-        ["random", seed, specs] => cases.random(number(seed), number(specs)),
+        ["random", seed, specs] => cases.random(number(seed), number(specs), specs::text),
+        ["several", seed, specs] => cases.random(number(seed), number(specs), specs::several),
         ["spec", seed] => println!("{}", specs::text(number(seed))),
+        ["spec", "several", seed] => println!("{}", specs::several(number(seed))),
         ["injection", seed, texts] => injection::print_cases(&cases.templates, number(seed), count(texts)),
         _ => panic!(
-            "usage: conformance [--variant PATH=NAME] detections | tests FOLDER | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | power FOLDER [START STEP] | random SEED COUNT | spec SEED | injection SEED COUNT"
+            "usage: conformance [--variant PATH=NAME] detections | tests FOLDER | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | power FOLDER [START STEP] | random SEED COUNT | several SEED COUNT | spec [several] SEED | injection SEED COUNT"
         ),
     }
 }
@@ -130,7 +133,7 @@ impl Cases {
     fn folder(&self, folder: &Path, count: usize) {
         for (spec, detection) in specs_below(folder).iter().flat_map(|path| self.understood(&source(path))) {
             let mut random = Random::new(seed(&spec));
-            let events = events::make(&detection, &native::fields(&detection), &mut random, count);
+            let events = made_up(&detection, &mut random, count);
             let run = |name: &str, mode| {
                 self.run(&Run { spec: &spec, name, detection: &detection, events: &events, mode, unmapped: true });
             };
@@ -203,18 +206,18 @@ impl Cases {
         }
     }
 
-    /// Specs that nobody wrote; those that are not valid are left out.
-    fn random(&self, seed: u64, wanted: u64) {
+    /// Specs that nobody wrote, of several documents the last one; those that are not valid are left out.
+    fn random(&self, seed: u64, wanted: u64, text: fn(u64) -> String) {
         let mut made = 0;
         for seed in (seed * 1_000_000).. {
             if made == wanted {
                 break;
             }
-            let source = Source::new(format!("random/{seed}"), specs::text(seed));
-            let Some(detection) = self.world.understand(&source).0 else { continue };
+            let source = Source::new(format!("random/{seed}"), text(seed));
+            let Some(detection) = self.world.documents(&source).pop().and_then(|document| document.detection) else { continue };
             made += 1;
             let mut random = Random::new(seed);
-            let events = events::make(&detection, &native::fields(&detection), &mut random, 30);
+            let events = made_up(&detection, &mut random, 30);
             let run = |name: &str, mode| {
                 self.run(&Run { spec: &source.path, name, detection: &detection, events: &events, mode, unmapped: true })
             };
@@ -269,6 +272,12 @@ impl Cases {
         }
         case
     }
+}
+
+/// Events made up for a detection; for rules that are counted together also those that a site leaves out.
+fn made_up(detection: &Detection, random: &mut Random, count: usize) -> Events {
+    let meant = Target::Spl.approximate(detection).0;
+    events::make(&meant, &native::fields(&meant), random, count)
 }
 
 /// What an engine is given, and what it must return.
@@ -347,7 +356,7 @@ fn expectation(target: Target, rewritten: &Detection, run: &Run<'_>, events: &[E
 }
 
 fn engine_case(target: Target, detection: &Detection, query: String, events: &[Event<'_>], now: i64) -> Value {
-    let native = native::events(target, detection, events);
+    let stored = native::stored(target, detection, events);
     let mut options = json!({ "now": now as f64 / 1000.0 });
     let mut case = json!({ "lang": target.name(), "query": query });
     match target {
@@ -363,7 +372,8 @@ fn engine_case(target: Target, detection: &Detection, query: String, events: &[E
             let mut tables = Map::new();
             for (table, columns) in kql::schema(detection) {
                 let mut columns: Map<String, Value> = columns.into_iter().map(|(name, kind)| (name, kind.into())).collect();
-                let extra = native.iter().flat_map(|event| event.as_object().into_iter().flat_map(Map::keys));
+                let native = stored.iter().filter(|(rule, _)| table_of(rule) == table).flat_map(|(_, events)| events);
+                let extra = native.flat_map(|event| event.as_object().into_iter().flat_map(Map::keys));
                 extra.for_each(|name| {
                     columns.entry(name.clone()).or_insert("string".into());
                 });
@@ -377,9 +387,27 @@ fn engine_case(target: Target, detection: &Detection, query: String, events: &[E
             options["all"] = true.into();
         }
     }
-    case["events"] = native.into();
+    case["events"] = match (target, stored.as_slice()) {
+        (Target::Kql, [_, _, ..]) => tables(stored),
+        (Target::Aql | Target::Spl | Target::Kql | Target::Sigma, _) => stored.into_iter().flat_map(|(_, events)| events).collect(),
+    };
     case["options"] = options;
     case
+}
+
+/// The table of a rule's events on Sentinel.
+fn table_of(rule: &Detection) -> &str {
+    rule.log_source.kql.as_ref().map_or("", |origin| &origin.table)
+}
+
+/// The events of several log sources by their tables.
+fn tables(stored: Vec<(Detection, Vec<Value>)>) -> Value {
+    let mut tables: Map<String, Value> = Map::new();
+    for (rule, events) in stored {
+        let table = tables.entry(table_of(&rule)).or_insert_with(|| json!([]));
+        table.as_array_mut().expect("a list").extend(events);
+    }
+    tables.into()
 }
 
 /// The types of the properties that a query may name.

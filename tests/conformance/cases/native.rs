@@ -3,11 +3,13 @@
 //! This is the inverse of what queries do: a query reads `Meta.agent`, so here an event's `agent` is written there.
 
 use crate::events::predicates;
-use cognate::detection::{Detection, Subject, ValueTest};
+use cognate::detection::{Column, Detection, Subject, ValueTest};
 use cognate::evaluate::Event;
 use cognate::evaluate::event::{number, text};
 use cognate::evaluate::moment;
-use cognate::logsource::{AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, HashAlgorithm, Place, Platform, TimeFormat};
+use cognate::logsource::{
+    AqlOrigin, Binding, ColumnType, EventPath, Field, FieldType, HashAlgorithm, LogSourceId, Place, Platform, TimeFormat,
+};
 use cognate::target::Target;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -25,8 +27,7 @@ pub fn marker(index: usize) -> String {
 pub fn fields(detection: &Detection) -> Vec<Arc<Field>> {
     let mut fields = Vec::new();
     detection.fields(&mut |field| fields.push(field.clone()));
-    let has_keywords = predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event);
-    if has_keywords && carrier(detection, &fields).is_none_or(|field| is_tested(detection, field)) {
+    if has_keywords(detection) && carrier(detection, &fields).is_none_or(|field| is_tested(detection, field)) {
         fields.extend(carrier(detection, &detection.log_source.fields).cloned());
     }
     fields.sort_by(|a, b| a.name.cmp(&b.name));
@@ -68,11 +69,70 @@ pub fn carrier<'f>(detection: &Detection, fields: &'f [Arc<Field>]) -> Option<&'
         .or_else(|| fields.iter().find(carries).filter(|_| !detection.log_source.open))
 }
 
+/// The fields that carry the keywords of the rules that a detection counts, each one of the rule's own log source.
+pub fn carriers_of_rules(detection: &Detection) -> Vec<Arc<Field>> {
+    let rules = if detection.chained().next().is_some() { of_log_sources(detection) } else { Vec::new() };
+    rules
+        .iter()
+        .filter(|rule| !rule.log_source.open && has_keywords(rule))
+        .filter_map(|rule| carrier(rule, &fields(rule)).cloned())
+        .collect()
+}
+
+/// Whether a detection searches keywords.
+pub fn has_keywords(detection: &Detection) -> bool {
+    predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event)
+}
+
 /// Whether a detection tests a field.
 fn is_tested(detection: &Detection, field: &Field) -> bool {
     let mut tested = false;
     predicates(detection).iter().for_each(|predicate| predicate.fields(&mut |other| tested |= other.name == field.name));
     tested
+}
+
+/// A rule for each log source whose events a detection counts, with all selections and fields that are read of that log source.
+/// One that counts no rules is such a rule itself.
+pub fn of_log_sources(detection: &Detection) -> Vec<Detection> {
+    let mut found: Vec<Detection> = Vec::new();
+    for (_, chained) in detection.chained() {
+        let mut read: Vec<Arc<Field>> = chained.fields.iter().map(|(_, field)| field.clone()).collect();
+        chained.detection.fields(&mut |field| read.push(field.clone()));
+        let columns = read.into_iter().map(|field| Column { name: field.name.clone(), field, span: Default::default() });
+        match found.iter_mut().find(|known| known.log_source.id == chained.detection.log_source.id) {
+            Some(known) => {
+                known.columns.extend(columns);
+                known.selections.extend(chained.detection.selections.iter().cloned());
+            }
+            None => found.push(Detection { columns: columns.collect(), ..Detection::clone(&chained.detection) }),
+        }
+    }
+    if found.is_empty() { vec![detection.clone()] } else { found }
+}
+
+/// Whether an event is one of every log source in which a rule finds it.
+pub fn is_where_it_is_found(detection: &Detection, platform: Platform, event: &Event<'_>) -> bool {
+    let finds = |rule: &Detection| cognate::evaluate::holds(&rule.condition, &rule.log_source, event).unwrap_or(true);
+    if detection.chained().next().is_none() {
+        return is_selected(detection, platform, event);
+    }
+    let of_rule = |id: &LogSourceId| of_log_sources(detection).into_iter().find(|rule| rule.log_source.id == *id);
+    detection.chained().all(|(_, chained)| {
+        !finds(&chained.detection) || of_rule(&chained.detection.log_source.id).is_some_and(|rule| is_selected(&rule, platform, event))
+    })
+}
+
+/// The events of all log sources of a detection as a platform stores them, each with the rule that says which log source it is.
+pub fn stored(target: Target, detection: &Detection, events: &[Event<'_>]) -> Vec<(Detection, Vec<Value>)> {
+    let (Some(platform), Some(_)) = (target.platform(), detection.chained().next()) else {
+        return vec![(detection.clone(), self::events(target, detection, events))];
+    };
+    let of_rule = |rule: Detection| {
+        let own: Vec<Event<'_>> = events.iter().filter(|event| is_selected(&rule, platform, event)).copied().collect();
+        let stored = self::events(target, &rule, &own);
+        (rule, stored)
+    };
+    of_log_sources(detection).into_iter().map(of_rule).collect()
 }
 
 /// The events as a platform stores them.
@@ -82,9 +142,25 @@ pub fn events(target: Target, detection: &Detection, events: &[Event<'_>]) -> Ve
         Target::Aql => aql(detection, &fields, index, event),
         Target::Spl => spl(detection, &fields, index, event),
         Target::Kql => kql(detection, &fields, index, event),
-        Target::Sigma => sigma(detection, &fields, event),
+        Target::Sigma => {
+            // a field of one name may have a place of its own in each log source
+            let shapes = of_log_sources(detection).into_iter().map(|rule| Value::Object(sigma(&rule, &self::fields(&rule), event)));
+            let whole = shapes.fold(Value::Object(sigma(detection, &fields, event)), with_members);
+            whole.as_object().cloned().unwrap_or_default()
+        }
     };
     events.iter().enumerate().map(event).map(Value::Object).collect()
+}
+
+/// A value with the members of another one that it does not have.
+fn with_members(mut value: Value, other: Value) -> Value {
+    if let (Value::Object(own), Value::Object(others)) = (&mut value, other) {
+        for (name, other) in others {
+            let merged = own.remove(&name).map_or_else(|| other.clone(), |own| with_members(own, other.clone()));
+            own.insert(name, merged);
+        }
+    }
+    value
 }
 
 /// All single values of a field.
@@ -196,8 +272,7 @@ fn milliseconds(value: &Value) -> Option<i64> {
 /// The raw event: JSON, or only the values, a line each, where keywords are searched in it. That names and punctuation
 /// hold no keyword is what the queries assume there.
 fn raw(detection: &Detection, product: &Value) -> String {
-    let keywords = predicates(detection).iter().any(|predicate| predicate.subject == Subject::Event);
-    if keywords { values_as_lines(product) } else { product.to_string() }
+    if has_keywords(detection) { values_as_lines(product) } else { product.to_string() }
 }
 
 /// The raw event in which keywords are searched: all single values, a line each.

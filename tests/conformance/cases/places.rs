@@ -206,6 +206,18 @@ fn by_file(head: &str, field: &str) -> Input {
     Input { spec, log_source: Some(file), ..Input::default() }
 }
 
+/// A correlation over a rule that tests a field for this value and one of another log source, by an alias that stands for this
+/// field of the first rule.
+fn several(value: &str, alias: &str, field: &str) -> Input {
+    let [value, alias, field] = [value, alias, field].map(quoted);
+    let first = format!("title: First\nname: first\n{SOURCE}detection:\n  selection: {{ user: {value} }}\n  condition: selection\n");
+    let second = "title: Second\nname: second\nlogsource: { product: example, service: other }\ndetection:\n  selection: { action: y }\n  condition: selection\n";
+    let correlation = format!(
+        "correlation:\n  type: temporal\n  rules: [first, second]\n  group-by: [{alias}]\n  aliases:\n    ? {alias}\n    : {{ first: {field}, second: account }}\n  timespan: 1h\n"
+    );
+    Input { spec: format!("{first}---\n{second}---\n{HEAD}{correlation}"), ..Input::default() }
+}
+
 const AQL_NAMED: &str = "aql: { type-name: T, property-prefix: T }";
 
 const fn place(name: &'static str, reading: Reading, input: fn(&str) -> Input) -> Place {
@@ -274,6 +286,9 @@ pub const PLACES: &[Place] = &[
     place("field, fieldref", Reading::Name, |text| item(&format!("{text}|fieldref"), "other")),
     place("field, named by fieldref", Reading::Name, |text| item("user|fieldref", &quoted(text))),
     place("field, named by fieldref contains", Reading::Name, |text| item("user|fieldref|contains", &quoted(text))),
+    place("value of one of several rules", Reading::Literal, |text| several(text, "who", "name")),
+    place("alias of several rules", Reading::Name, |text| several("x", text, "name")),
+    place("field behind an alias of several rules", Reading::Name, |text| several("x", "who", text)),
     place("column", Reading::Name, |text| spec(&format!("{SELECTION}fields: [user, {}]\n", quoted(text)))),
     place("group key", Reading::Name, |text| {
         counted(&format!("  group-by: [{}, user]\n  window: 1h\n  measures: {{ events: count() }}\n  condition: events > 10\n", name_in_expression("", text, "")))

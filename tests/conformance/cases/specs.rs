@@ -117,6 +117,19 @@ pub fn text(seed: u64) -> String {
     serde_json::to_string_pretty(&maker.spec(seed)).expect("a text")
 }
 
+/// Rules of several log sources and a correlation over them, of a seed.
+pub fn several(seed: u64) -> String {
+    let mut maker = Maker { random: Random::new(seed), typed: false };
+    let documents = maker.several(seed);
+    let text = |document: &Value| serde_json::to_string_pretty(document).expect("a text");
+    documents.iter().map(text).collect::<Vec<_>>().join("\n---\n")
+}
+
+/// The log source of a rule: whether it is described.
+fn log_source(typed: bool) -> Value {
+    if typed { json!({ "product": "typed", "service": "log" }) } else { json!({ "product": "example", "service": "log" }) }
+}
+
 struct Maker {
     random: Random,
     typed: bool,
@@ -156,11 +169,9 @@ impl Maker {
             let depth = self.random.below(3);
             detection.insert("condition".into(), self.condition(&names, depth).into());
         }
-        let log_source =
-            if self.typed { json!({ "product": "typed", "service": "log" }) } else { json!({ "product": "example", "service": "log" }) };
         let mut spec = Map::new();
         spec.insert("title".into(), format!("Random {seed}").into());
-        spec.insert("logsource".into(), log_source);
+        spec.insert("logsource".into(), log_source(self.typed));
         spec.insert("detection".into(), detection.into());
         if aggregated {
             spec.insert("aggregate".into(), self.aggregate(&names));
@@ -169,6 +180,84 @@ impl Maker {
             spec.insert("fields".into(), fields.into());
         }
         spec.into()
+    }
+
+    fn several(&mut self, seed: u64) -> Vec<Value> {
+        let rules: Vec<(String, bool)> = (0..2 + self.random.below(2)).map(|index| (format!("rule_{index}"), self.chance(50))).collect();
+        let mut documents: Vec<Value> = rules.iter().map(|(name, typed)| self.rule(name, *typed)).collect();
+        documents.push(self.correlation(seed, &rules));
+        documents
+    }
+
+    fn rule(&mut self, name: &str, typed: bool) -> Value {
+        self.typed = typed;
+        let names: Vec<String> = (0..=self.random.below(2)).map(|index| format!("s{index}")).collect();
+        let mut detection: Map<String, Value> = names.iter().map(|name| (name.clone(), self.selection())).collect();
+        let depth = self.random.below(2);
+        detection.insert("condition".into(), self.condition(&names, depth).into());
+        json!({ "title": name, "name": name, "logsource": log_source(typed), "detection": detection })
+    }
+
+    fn correlation(&mut self, seed: u64, rules: &[(String, bool)]) -> Value {
+        let kinds = [
+            "event_count",
+            "value_count",
+            "value_sum",
+            "value_avg",
+            "value_percentile",
+            "value_median",
+            "temporal",
+            "temporal",
+            "temporal",
+        ];
+        let kind = self.pick(&kinds);
+        let keys: Vec<String> = (0..self.random.below(3)).map(|index| format!("key_{index}")).collect();
+        let mut aliases: Map<String, Value> =
+            keys.iter().map(|key| (key.clone(), self.alias(rules, &[Kind::Text, Kind::Address, Kind::Number, Kind::Boolean]))).collect();
+        let mut correlation = Map::new();
+        correlation.insert("type".into(), kind.into());
+        correlation.insert("rules".into(), rules.iter().map(|(name, _)| name.as_str()).collect());
+        correlation.insert("timespan".into(), self.pick(WINDOWS).into());
+        if !keys.is_empty() {
+            correlation.insert("group-by".into(), keys.clone().into());
+        }
+        let operator = self.pick(&["gte", "gt", "lt", "lte", "eq", "neq"]);
+        let mut condition = Map::from_iter([(operator.to_owned(), json!(1 + self.random.below(3)))]);
+        match kind {
+            "temporal" => {
+                let written = self.pick(&["rule_0 and rule_1", "rule_0 and not rule_1", "rule_0 or rule_1", "not rule_0 and rule_1"]);
+                correlation.insert("condition".into(), written.into());
+            }
+            "event_count" => drop(correlation.insert("condition".into(), condition.into())),
+            _ => {
+                let wanted: &[Kind] = if kind == "value_count" { &[Kind::Text, Kind::Number, Kind::Address] } else { &[Kind::Number] };
+                // a field may be measured and grouped by
+                let measured = match keys.first().filter(|_| self.chance(15)) {
+                    Some(key) => key.clone(),
+                    None => "measured".to_owned(),
+                };
+                if !aliases.contains_key(&measured) {
+                    aliases.insert(measured.clone(), self.alias(rules, wanted));
+                }
+                condition.insert("field".into(), measured.into());
+                if kind == "value_percentile" {
+                    condition.insert("percentile".into(), json!(self.pick(&[25, 90])));
+                }
+                correlation.insert("condition".into(), condition.into());
+            }
+        }
+        correlation.insert("aliases".into(), aliases.into());
+        json!({ "title": format!("Several {seed}"), "correlation": correlation })
+    }
+
+    /// A field of each rule.
+    fn alias(&mut self, rules: &[(String, bool)], wanted: &[Kind]) -> Value {
+        let mut fields = Map::new();
+        for (rule, typed) in rules {
+            self.typed = *typed;
+            fields.insert(rule.clone(), self.single_field(wanted).name.into());
+        }
+        fields.into()
     }
 
     fn condition(&mut self, names: &[String], depth: usize) -> String {

@@ -66,8 +66,12 @@ class Reader(kit.Pipeline):
     def command(self, q, rows):
         word, _, rest = q.strip().partition(" ")
         word, rest = (word, rest) if "\n" not in word else q.strip().split("\n", 1)
-        if word != "search": self.stages.append(of_command(word, rest.strip()))
+        if word not in ("search", "multisearch"): self.stages.append(of_command(word, rest.strip()))
         return super().command(q, rows)
+
+    def c_multisearch(self, q, rows):
+        self.stages.append(("multisearch", *(self.subsearch(search) for search in self.searches(q))))
+        return []
 
 
 def of_command(word, rest):
