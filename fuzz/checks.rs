@@ -58,7 +58,7 @@ pub fn check_compiles(world: &World, source: &Source) {
     assert_eq!(detections.len(), again.len(), "what was understood once is understood again");
     for (detection, again) in detections.iter().zip(&again) {
         for range in [Range::Scheduled, Range::Hunt(HUNT)] {
-            let options = Options { comments: range == Range::Scheduled, range, limit: world.limit(), unmapped: true };
+            let options = Options { comments: range == Range::Scheduled, range, limit: world.limit(), unmapped: true, lookups: None };
             let outcomes = Target::ALL.map(|target| (target, check_target(world, source, [detection, again], target, &options)));
             drop(explain("input.yml", detection, &Indicators::default(), &outcomes));
         }

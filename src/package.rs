@@ -98,9 +98,14 @@ pub struct Settings {
     pub author: String,
     /// Whether a Splunk app holds what Enterprise Security reads.
     pub enterprise_security: bool,
+    /// Lists with more values become lookups of a Splunk app.
+    pub lookup_above: usize,
     /// Parameters of actions by their names.
     pub actions: Vec<(String, Vec<(String, Value)>)>,
 }
+
+/// Lists with more values become lookups, unless the site says otherwise.
+pub const LOOKUP_ABOVE: usize = 100;
 
 /// Texts by their path below the package's folder.
 pub type Files = BTreeMap<String, String>;

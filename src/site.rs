@@ -25,6 +25,8 @@ pub struct Packaging {
     pub author: Option<String>,
     /// Whether a Splunk app holds what Enterprise Security reads.
     pub enterprise_security: Option<bool>,
+    /// Lists with more values become lookups of a Splunk app.
+    pub lookup_above: Option<usize>,
 }
 
 /// An action's name and its parameters.
@@ -273,12 +275,16 @@ fn site(reader: &mut Reader<'_, '_>, node: &Node<'_>, known: &LogSources) -> Opt
 /// `{ name: wiki_watch, version: 1.2.0, author: Detection team, enterprise-security: true }`
 fn packaging(reader: &mut Reader<'_, '_>, node: &Node<'_>) -> Option<Packaging> {
     let mut packaging = Packaging::default();
-    for entry in reader.map(node, "package", &["name", "version", "author", "enterprise-security"])? {
+    for entry in reader.map(node, "package", &["name", "version", "author", "enterprise-security", "lookup-above"])? {
         let value = &entry.value;
         match &*entry.key.value {
             "name" => packaging.name = formed(reader, value, "name", is_package_name, "letters, digits and `_`, beginning with a letter"),
             "version" => packaging.version = formed(reader, value, "version", is_version, "three numbers, such as 1.2.0"),
             "author" => packaging.author = reader.text(value, "author").map(|text| text.value),
+            "lookup-above" => {
+                let number = reader.whole(value, "lookup-above", 0..=1_000_000);
+                packaging.lookup_above = number.and_then(|number| usize::try_from(number).ok());
+            }
             _ => packaging.enterprise_security = reader.boolean(value, "enterprise-security"),
         }
     }

@@ -13,6 +13,7 @@ use crate::logsource::{LogSource, Platform};
 use crate::source::Span;
 use crate::template::{Signature, TargetTemplates};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A language that detections are compiled to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -159,6 +160,17 @@ pub struct Rendered {
     pub text: String,
     /// What must be true for the query to be exact.
     pub assumptions: Vec<Deviation>,
+    /// Lookups that the query reads: name and values.
+    pub lookups: BTreeMap<String, Vec<String>>,
+}
+
+/// Which lists stand beside a query instead of in it.
+#[derive(Debug, Clone)]
+pub struct Lookups {
+    /// Those with more values.
+    pub above: usize,
+    /// How their names begin.
+    pub prefix: String,
 }
 
 /// How to render.
@@ -172,11 +184,13 @@ pub struct Options {
     pub limit: Option<u32>,
     /// Whether events and fields of a log source that nobody has described are taken to stand under their own names.
     pub unmapped: bool,
+    /// SPL: lists that become lookups.
+    pub lookups: Option<Lookups>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { comments: true, range: Range::Scheduled, limit: None, unmapped: true }
+        Options { comments: true, range: Range::Scheduled, limit: None, unmapped: true, lookups: None }
     }
 }
 
@@ -265,6 +279,8 @@ pub struct Artefact {
     pub text: String,
     /// How far it can be trusted.
     pub fidelity: Fidelity,
+    /// Lookups that it reads: name and values, in lower case.
+    pub lookups: BTreeMap<String, Vec<String>>,
 }
 
 /// Compiles a detection for a target. Approximations are reported in the result; whether somebody has accepted them
@@ -294,7 +310,7 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
         }
         None => (selected(detection, target), Vec::new()),
     };
-    let Rendered { text, mut assumptions } = target.render(&detection, &branches, templates, options)?;
+    let Rendered { text, mut assumptions, lookups } = target.render(&detection, &branches, templates, options)?;
     assumptions.append(&mut of_places);
     for list in [&mut approximations, &mut assumptions] {
         list.sort();
@@ -305,7 +321,7 @@ pub fn compile(detection: &Detection, target: Target, templates: &TargetTemplate
     let (command, rest) = leading_command(&text);
     let context = serde_json::json!({ "header": header, "query": text, "command": command, "rest": rest });
     let text = templates.envelope("artefact.j2", context).map_err(|d| vec![d])?;
-    Ok(Artefact { text: format!("{}\n", text.trim_end_matches('\n')), fidelity })
+    Ok(Artefact { text: format!("{}\n", text.trim_end_matches('\n')), fidelity, lookups })
 }
 
 /// A first line that begins with `|`, before which nothing may stand, and the rest.

@@ -149,8 +149,10 @@ fn titles_are_unique() {
 
 #[test]
 fn detections_compile_for_hunting() {
-    let (templates, options) =
-        (templates(), Options { range: cognate::target::Range::Hunt(86_400_000), comments: true, limit: Some(100), unmapped: true });
+    let (templates, options) = (
+        templates(),
+        Options { range: cognate::target::Range::Hunt(86_400_000), comments: true, limit: Some(100), unmapped: true, lookups: None },
+    );
     for (source, detection, _) in Project::new().detections() {
         let detection = detection.unwrap_or_else(|| panic!("{}", source.path));
         let built = Target::ALL.into_iter().filter(|target| compile(&detection, *target, templates.of(*target), &options).is_ok()).count();

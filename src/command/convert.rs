@@ -22,7 +22,8 @@ pub(super) fn run(arguments: &ConvertArguments) -> Outcome {
     let workspace = Workspace::open(&arguments.common, input)?;
     let Some(templates) = super::templates(&arguments.common, &workspace)? else { return Ok(false) };
     let range = arguments.lookback.map_or(Range::Scheduled, Range::Hunt);
-    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range, unmapped: workspace.keeps_unmapped() };
+    let unmapped = workspace.keeps_unmapped();
+    let options = Options { comments: !arguments.no_comments, limit: workspace.limit(), range, unmapped, ..Options::default() };
     let (mut good, mut output, mut repeats) = (true, Output::default(), Repeats::default());
     for path in workspace.specs(input)? {
         let (source, documents, bases) = workspace.understand(&path).split();

@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &PackageArguments) -> Outcome {
     let workspace = Workspace::open(&arguments.common, &arguments.paths)?;
     let Some(templates) = super::templates(&arguments.common, &workspace)? else { return Ok(false) };
     let settings = workspace.packaging();
-    let mut found = read(arguments, &workspace, &templates)?;
+    let mut found = read(arguments, &workspace, &templates, &settings)?;
     let (packaged, problems) = make(arguments.kind, &found.compiled, &settings);
     for (file, problem) in problems {
         found.files[file].1.push(problem);
@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &PackageArguments) -> Outcome {
 }
 
 /// All specs, and their queries.
-fn read(arguments: &PackageArguments, workspace: &Workspace, templates: &Templates) -> anyhow::Result<Found> {
+fn read(arguments: &PackageArguments, workspace: &Workspace, templates: &Templates, settings: &Settings) -> anyhow::Result<Found> {
     let mut found = Found::default();
     let target = arguments.kind.target();
     for path in workspace.specs(&workspace.paths(&arguments.paths)?)? {
@@ -93,8 +93,8 @@ fn read(arguments: &PackageArguments, workspace: &Workspace, templates: &Templat
             let (detection, diagnostics) = document.strict();
             problems.extend(diagnostics.sorted());
             let Some(detection) = detection else { continue };
-            let settings = detection.targets.iter().find(|settings| settings.target == target);
-            if let Some(reason) = settings.and_then(|settings| settings.query_only.as_ref()) {
+            let own = detection.targets.iter().find(|own| own.target == target);
+            if let Some(reason) = own.and_then(|own| own.query_only.as_ref()) {
                 found.skipped.push((name, reason.value.clone()));
                 continue;
             }
@@ -103,6 +103,7 @@ fn read(arguments: &PackageArguments, workspace: &Workspace, templates: &Templat
                 limit: workspace.limit(),
                 range: range(arguments.kind, &detection),
                 unmapped: workspace.keeps_unmapped(),
+                lookups: (arguments.kind == Kind::Splunk).then(|| splunk::lookups(settings, &name)),
             };
             let codes = arguments.accept.iter().cloned().chain(workspace.accepted(&detection)).collect();
             match build(&detection, target, templates, &options, &Acceptance { all: false, codes }).0 {

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, E0008, E0107, E0701, did_you_me
 use crate::frontend::{Document, list_values, may_refer, outline, rules, understand};
 use crate::logsource::{LogSource, LogSourceId, LogSources};
 use crate::lower::Surroundings;
-use crate::package::Settings;
+use crate::package::{LOOKUP_ABOVE, Settings};
 use crate::rules::{References, Rule, Rules};
 use crate::site::{Known, Site, is_package_name};
 use crate::source::{Source, Span};
@@ -359,6 +359,7 @@ impl Workspace {
             version: own.version.unwrap_or_else(|| "0.1.0".to_owned()),
             author: own.author.unwrap_or_else(|| "Cognate".to_owned()),
             enterprise_security: own.enterprise_security.unwrap_or(true),
+            lookup_above: own.lookup_above.unwrap_or(LOOKUP_ABOVE),
             actions: site.into_iter().flat_map(|site| &site.actions).map(|(name, values)| (name.value.clone(), values.clone())).collect(),
         }
     }

@@ -12,7 +12,7 @@ use crate::detection::Entity;
 use crate::diagnostic::{Diagnostic, E0902, E0904, did_you_mean};
 use crate::logsource::{LogSource, Platform};
 use crate::source::Spanned;
-use crate::target::Range;
+use crate::target::{Lookups, Range};
 use crate::yaml::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -27,7 +27,14 @@ pub struct Search {
     entries: Vec<(String, String)>,
     /// The macro that ends it.
     filter: String,
+    /// The lookups that it reads: name and values.
+    lookups: BTreeMap<String, Vec<String>>,
     title: Spanned<String>,
+}
+
+/// Which lists of a spec become lookups, whose names begin as those of its macro.
+pub fn lookups(settings: &Settings, name: &str) -> Lookups {
+    Lookups { above: settings.lookup_above, prefix: format!("{}_", macro_name(name)) }
 }
 
 /// One detection as a scheduled search.
@@ -50,7 +57,8 @@ pub fn search(part: &Part<'_>, settings: &Settings) -> Made<Search> {
     for action in &part.detection.alert.actions {
         alert_action(part, action, settings, &mut set, &mut problems);
     }
-    Made::new(Search { name, entries, filter, title: metadata.title.clone() }, problems)
+    let lookups = part.artefact.lookups.clone();
+    Made::new(Search { name, entries, filter, lookups, title: metadata.title.clone() }, problems)
 }
 
 type Set<'s> = dyn FnMut(&str, String) + 's;
@@ -326,6 +334,16 @@ pub fn files(settings: &Settings, searches: &[Search]) -> Files {
         "# {label}\n\n{description}\n\nAll searches are disabled. Enable them in Splunk, or in `local/savedsearches.conf`. Each ends with a macro \
          that finds everything; put into `local/macros.conf` what is to be left out.\n"
     );
+    let lookups = searches.iter().flat_map(|search| &search.lookups);
+    let mut transforms = HEADER.to_owned();
+    let mut tables = Files::new();
+    for (name, values) in lookups {
+        transforms.push_str(&stanza(name, &[("filename".to_owned(), format!("{name}.csv"))]));
+        tables.insert(format!("lookups/{name}.csv"), table(values));
+    }
+    if !tables.is_empty() {
+        tables.insert("default/transforms.conf".to_owned(), transforms);
+    }
     let files = [
         ("app.manifest", format!("{manifest:#}\n")),
         ("README.md", readme),
@@ -334,7 +352,14 @@ pub fn files(settings: &Settings, searches: &[Search]) -> Files {
         ("default/macros.conf", macros),
         ("metadata/default.meta", meta),
     ];
-    files.into_iter().map(|(path, text)| (path.to_owned(), text)).collect()
+    files.into_iter().map(|(path, text)| (path.to_owned(), text)).chain(tables).collect()
+}
+
+/// A lookup's file: one column, each value in quotes if it needs them.
+fn table(values: &[String]) -> String {
+    let cell = |value: &String| if value.contains([',', '"']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.clone() };
+    let lines: String = values.iter().map(|value| cell(value) + "\n").collect();
+    format!("value\n{lines}")
 }
 
 const HEADER: &str = "# Generated; changes belong into local/.\n\n";

@@ -178,7 +178,7 @@ pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Opti
         None => plain(&mut writer, events, &last, options),
     };
     match text {
-        Ok(text) if writer.problems.is_empty() => Ok(Rendered { text, assumptions: writer.assumptions }),
+        Ok(text) if writer.problems.is_empty() => Ok(Rendered { text, assumptions: writer.assumptions, ..Rendered::default() }),
         Ok(_) => Err(writer.problems),
         Err(problem) => Err(writer.problems.into_iter().chain([problem]).collect()),
     }

@@ -170,7 +170,7 @@ pub fn render(
             format!("the query has {length} characters; a Sentinel analytics rule takes {LONGEST_QUERY}, a hunting query takes it");
         writer.assume(K007, writer.place, message);
     }
-    Ok(Rendered { text, assumptions: writer.assumptions })
+    Ok(Rendered { text, assumptions: writer.assumptions, ..Rendered::default() })
 }
 
 /// Where the events are.

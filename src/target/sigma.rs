@@ -44,5 +44,5 @@ pub fn render(detection: &Detection, templates: &TargetTemplates, options: &Opti
     let documents: Vec<&str> = documents.iter().map(|document| document.trim_end_matches('\n')).collect();
     let text = templates.envelope("collection.j2", serde_json::json!({ "documents": documents })).map_err(|diagnostic| vec![diagnostic])?;
     let assumptions = assumption::assumptions(detection).into_iter().chain(element::assumptions(detection)).collect();
-    Ok(Rendered { text: text.trim_end_matches('\n').to_owned(), assumptions })
+    Ok(Rendered { text: text.trim_end_matches('\n').to_owned(), assumptions, ..Rendered::default() })
 }

@@ -7,6 +7,7 @@ mod aggregate;
 mod expression;
 mod filter;
 mod layout;
+mod lookup;
 mod moment;
 mod multisearch;
 mod quote;
@@ -100,6 +101,7 @@ pub fn render(
     options: &Options,
 ) -> Result<Rendered, Vec<Diagnostic>> {
     let mut writer = Writer::new(templates, detection);
+    writer.lookups = options.lookups.as_ref();
     let bounds = options.range.bounds(detection);
     let text = match (&detection.aggregate, branches) {
         (None, _) => plain(&mut writer, bounds),
@@ -115,7 +117,7 @@ pub fn render(
         return Err(writer.problems);
     }
     let text = text.map_err(|problem| vec![problem])?.trim_end().to_owned();
-    Ok(Rendered { text, assumptions: writer.assumptions })
+    Ok(Rendered { text, assumptions: writer.assumptions, lookups: writer.tables })
 }
 
 /// A rule without aggregate. Matches do not depend on earlier events, so only the reported part of the range is read.

@@ -72,7 +72,14 @@ def splunk(kit, project, folder, report):
     used = [re.findall(r"`(\w+)`", text) for _, text in searches]
     for (name, _), macros in zip(searches, used):
         report.check(f"splunk: macros of {name}", set(macros) - defined and f"not defined: {set(macros) - defined}")
-    cases = [{"lang": "spl", "query": re.sub(r"\n\| `\w+`$", "", text)} for _, text in searches]
+    lookups = {name for _, text in searches for name in re.findall(r"\| lookup (\S+)", text)}
+    with tarfile.open(app) as archive:
+        delivered = {pathlib.PurePath(name).stem for name in archive.getnames() if name.endswith(".csv")}
+        transforms = archive.extractfile(f"{listed['name']}/default/transforms.conf").read().decode() if lookups else ""
+    report.check("splunk: lookups", lookups != delivered and f"{lookups} and {delivered}")
+    report.check("splunk: definitions of lookups", lookups - set(re.findall(r"^\[(.+)\]$", transforms, re.M)))
+    tables = {name: [{"value": ""}] for name in lookups}
+    cases = [{"lang": "spl", "options": {"lookups": tables}, "query": re.sub(r"\n\| `\w+`$", "", text)} for _, text in searches]
     for (name, _), answer in zip(searches, answers(kit, cases), strict=True):
         report.check(f"splunk: {name}", errors(answer))
 

@@ -40,6 +40,9 @@ if [ "$sets" = all ]; then
         python3 tests/conformance/run.py "$kit" "$cases/$set"
     done
     echo
+    target/debug/examples/conformance --lookups detections > "$cases/lookups"
+    python3 tests/conformance/run.py "$kit" "$cases/lookups" --no-table
+    echo
     target/debug/examples/conformance injection "$seed" 45 > "$cases/injection"
     python3 tests/conformance/injection.py "$kit" "$cases/injection"
     echo

@@ -57,7 +57,7 @@ fn detection(body: &str) -> Detection {
 fn render_with(body: &str, range: Range) -> Result<Rendered, Vec<Diagnostic>> {
     let original = detection(body);
     let (detection, _) = super::approximate(&original);
-    let options = Options { comments: false, range, limit: None, unmapped: true };
+    let options = Options { comments: false, range, limit: None, unmapped: true, lookups: None };
     super::render(&detection, templates().of(Target::Aql), &options)
 }
 

@@ -64,7 +64,7 @@ type Compiled = (String, Vec<&'static str>, Vec<&'static str>);
 fn compile_range(body: &str, range: Range) -> Result<Compiled, Vec<Diagnostic>> {
     let original = detection(body);
     let (detection, approximations) = Target::Kql.approximate(&original);
-    let Rendered { text, assumptions } =
+    let Rendered { text, assumptions, .. } =
         super::render(&detection, &[], templates().of(Target::Kql), &Options { range, ..Options::default() })?;
     let codes = |list: Vec<crate::target::Deviation>| list.iter().map(|deviation| deviation.code.0).collect();
     Ok((text, codes(approximations), codes(assumptions)))

@@ -68,6 +68,9 @@ impl Writer<'_> {
             Subject::Field(field) => {
                 let located = self.locate(field, predicate.span)?;
                 let name = self.eval_field(&located, predicate.span)?;
+                if let Some(list) = self.lookup_of(&located, predicate) {
+                    return Some(self.look_up(list, &located, &name, predicate));
+                }
                 if located.list { self.filter_list(&located, &name, predicate) } else { self.filter_single(&located, &name, predicate) }
             }
         }

@@ -89,6 +89,9 @@ impl Writer<'_> {
         };
         let Some(located) = self.locate(field, predicate.span) else { return Searched::default() };
         let Some(name) = located.search.clone() else { return Searched::default() };
+        if self.lookup_of(&located, predicate).is_some() {
+            return Searched::default();
+        }
         let tests: Vec<SearchedTest> = predicate.tests.iter().map(|test| self.search_test(&located, &name, test, predicate.span)).collect();
         let exact = tests.iter().all(|test| test.values.is_some() || test.whole.is_some());
         let mut members = Vec::new();

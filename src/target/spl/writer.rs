@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, E0401, E0403, P001, P003, P007};
 use crate::letter_case::{fold, has_case_beyond_ascii};
 use crate::logsource::{ColumnType, Field, FieldType, Place, Platform, TimeFormat};
 use crate::source::Span;
-use crate::target::Deviation;
+use crate::target::{Deviation, Lookups};
 use crate::template::TargetTemplates;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -28,6 +28,10 @@ pub struct Writer<'a> {
     pub assumptions: Vec<Deviation>,
     /// Commands that must come before the first `where`.
     pub prepare: Vec<String>,
+    /// Which lists become lookups.
+    pub lookups: Option<&'a Lookups>,
+    /// The lookups that are read: name and values.
+    pub tables: BTreeMap<String, Vec<String>>,
     located: BTreeMap<String, Option<Located>>,
     helpers: FxHashSet<String>,
     /// How many helpers each base has.
@@ -58,7 +62,8 @@ impl<'a> Writer<'a> {
     pub fn new(templates: &'a TargetTemplates, detection: &'a Detection) -> Self {
         let (problems, assumptions, prepare) = (Vec::new(), Vec::new(), Vec::new());
         let (located, helpers, numbers) = (BTreeMap::new(), FxHashSet::default(), FxHashMap::default());
-        Self { templates, detection, problems, assumptions, prepare, located, helpers, numbers }
+        let (lookups, tables) = (None, BTreeMap::new());
+        Self { templates, detection, problems, assumptions, prepare, lookups, tables, located, helpers, numbers }
     }
 
     /// An operator over finished fragments.

@@ -14,7 +14,8 @@
 //! conformance injection SEED COUNT   COUNT hostile texts at every place where an author writes free text
 //! ```
 //!
-//! `--variant PATH=NAME` before these words lets a variant stand for a log source.
+//! `--variant PATH=NAME` before these words lets a variant stand for a log source; `--lookups` lets every list of SPL that can
+//! be one be a lookup.
 
 mod adapt;
 #[path = "../../common/mod.rs"]
@@ -33,7 +34,7 @@ use cognate::evaluate::{Alert, AlertBody, Event};
 use cognate::logsource::{AqlOrigin, FieldType};
 use cognate::mutate::{Kind, Mutants};
 use cognate::source::Source;
-use cognate::target::{Fidelity, Options, Range, Target, compile, kql};
+use cognate::target::{Fidelity, Lookups, Options, Range, Target, compile, kql};
 use cognate::template::Templates;
 use common::random::{self, Random};
 use common::{World, source, templates};
@@ -49,11 +50,15 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("`{text}` is not a number"));
     let count = |text: &&str| number(text) as usize;
-    let mut cases = Cases { world: World::new(), templates: templates() };
+    let mut cases = Cases { world: World::new(), templates: templates(), lookups: None };
     let mut words = words.as_slice();
     while let ["--variant", choice, rest @ ..] = words {
         let (path, variant) = choice.split_once('=').expect("PATH=NAME");
         cases.world.log_sources.choose(path, variant).unwrap_or_else(|problem| panic!("{problem}"));
+        words = rest;
+    }
+    if let ["--lookups", rest @ ..] = words {
+        cases.lookups = Some(Lookups { above: 0, prefix: "list_".to_owned() });
         words = rest;
     }
     match words {
@@ -71,7 +76,7 @@ fn main() {
         ["spec", "several", seed] => println!("{}", specs::several(number(seed))),
         ["injection", seed, texts] => injection::print_cases(&cases.templates, number(seed), count(texts)),
         _ => panic!(
-            "usage: conformance [--variant PATH=NAME] detections | tests FOLDER | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | power FOLDER [START STEP] | random SEED COUNT | several SEED COUNT | spec [several] SEED | injection SEED COUNT"
+            "usage: conformance [--variant PATH=NAME] [--lookups] detections | tests FOLDER | features [EVENTS] | specs FOLDER [EVENTS] | witnesses FOLDER [START STEP] | power FOLDER [START STEP] | random SEED COUNT | several SEED COUNT | spec [several] SEED | injection SEED COUNT"
         ),
     }
 }
@@ -79,6 +84,7 @@ fn main() {
 struct Cases {
     world: World,
     templates: Templates,
+    lookups: Option<Lookups>,
 }
 
 /// One run of a detection over events.
@@ -248,7 +254,7 @@ impl Cases {
             Mode::Everything => (last + 1000, Range::Hunt((last + 1000 - first) / 60_000 * 60_000 + 60_000)),
             Mode::Scheduled(now) => (now, Range::Scheduled),
         };
-        let options = Options { comments: true, range, limit: None, unmapped: run.unmapped };
+        let options = Options { comments: true, range, limit: None, unmapped: run.unmapped, lookups: self.lookups.clone() };
         let artefact = match compile(run.detection, target, self.templates.of(target), &options) {
             Ok(artefact) => artefact,
             Err(problems) => {
@@ -264,6 +270,10 @@ impl Cases {
         match expect(&events) {
             Ok(expected) => case.as_object_mut().expect("a map").extend(expected),
             Err(problem) => return head("refused", &format!("the evaluator cannot run it: {problem}")),
+        }
+        if !artefact.lookups.is_empty() {
+            let rows = |values: &Vec<String>| values.iter().map(|value| json!({ "value": value })).collect::<Value>();
+            case["case"]["options"]["lookups"] = artefact.lookups.iter().map(|(name, values)| (name.clone(), rows(values))).collect();
         }
         let shorter: Events = events.iter().filter(|(_, event)| !has_line_ends(event)).cloned().collect();
         if target == Target::Sigma && shorter.len() < events.len() {
