@@ -3,10 +3,12 @@
 mod build;
 mod check;
 mod convert;
+mod docs;
 mod eval;
 mod explain;
 mod files;
 mod import;
+mod listed;
 mod logsources;
 mod manifest;
 mod new;
@@ -86,6 +88,11 @@ enum Command {
         after_help = "Examples:\n  cognate package splunk --out dist/splunk --site sites/example.yml\n  cognate package sentinel --out dist/sentinel\n  cognate package qradar --out dist/qradar detections/jira"
     )]
     Package(PackageArguments),
+    /// Write a page of Markdown for each spec and each log source that specs use, an index and a table of techniques.
+    #[command(
+        after_help = "Examples:\n  cognate docs --out handbook\n  cognate docs --out handbook --site sites/example.yml\n  cognate docs --out handbook/jira detections/jira"
+    )]
+    Docs(DocsArguments),
     /// List the log sources and where their fields stand, or say what rules need from a SIEM.
     #[command(
         name = "logsources",
@@ -271,6 +278,17 @@ struct PackageArguments {
 }
 
 #[derive(Args)]
+struct DocsArguments {
+    /// Files or folders; the project's detections by default.
+    paths: Vec<PathBuf>,
+    /// The folder of the pages. Pages that an earlier run wrote there and that are no longer among them are removed.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
 struct LogSourcesArguments {
     /// Specs, rules or folders: what they need.
     #[arg(long = "for", value_name = "PATH", num_args = 1..)]
@@ -355,6 +373,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::New(arguments) => new::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::LogSources(arguments) => logsources::run(&arguments),
+        Command::Docs(arguments) => docs::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {
