@@ -4,10 +4,12 @@ mod build;
 mod check;
 mod convert;
 mod coverage;
+mod docs;
 mod eval;
 mod explain;
 mod files;
 mod import;
+mod listed;
 mod logsources;
 mod manifest;
 mod new;
@@ -87,6 +89,11 @@ enum Command {
         after_help = "Examples:\n  cognate package splunk --out dist/splunk --site sites/example.yml\n  cognate package sentinel --out dist/sentinel\n  cognate package qradar --out dist/qradar detections/jira"
     )]
     Package(PackageArguments),
+    /// Write a page of Markdown for each spec and each log source that specs use, an index and a table of techniques.
+    #[command(
+        after_help = "Examples:\n  cognate docs --out handbook\n  cognate docs --out handbook --site sites/example.yml\n  cognate docs --out handbook/jira detections/jira"
+    )]
+    Docs(DocsArguments),
     /// List the log sources and where their fields stand, or say what rules need from a SIEM.
     #[command(
         name = "logsources",
@@ -290,6 +297,17 @@ struct CoverageArguments {
     common: Common,
 }
 
+#[derive(Args)]
+struct DocsArguments {
+    /// Files or folders; the project's detections by default.
+    paths: Vec<PathBuf>,
+    /// The folder of the pages. Pages that an earlier run wrote there and that are no longer among them are removed.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum CoverageFormat {
     Text,
@@ -382,6 +400,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::New(arguments) => new::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::LogSources(arguments) => logsources::run(&arguments),
+        Command::Docs(arguments) => docs::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

@@ -28,6 +28,19 @@ impl Indicators {
         }
     }
 
+    /// What a spec looks for, each once: field, operator, value, and in how many other specs the same stands.
+    pub fn rows(&self, path: &str, detection: &Detection) -> BTreeSet<(String, String, String, usize)> {
+        let mut rows = BTreeSet::new();
+        for Selection { body, .. } in &detection.selections {
+            for item in items(body) {
+                for value in &item.values {
+                    rows.insert((field_name(item), operator(item), value_text(value), self.others(path, item, value)));
+                }
+            }
+        }
+        rows
+    }
+
     /// In how many other specs an indicator stands.
     fn others(&self, path: &str, item: &Item, value: &Value) -> usize {
         let key = (field_name(item), operator(item), value_text(value).to_lowercase());
@@ -44,25 +57,19 @@ pub fn explain(path: &str, detection: &Detection, indicators: &Indicators, outco
         let _ = writeln!(text, "\n{}", description.trim_end());
     }
     let _ = writeln!(text, "\nLog source: {} ({})", detection.log_source.id.path(), detection.log_source.title);
-    stages(&mut text, detection);
+    let _ = writeln!(text, "\nStages");
+    stages(&mut text, detection, usize::MAX);
     predicates(&mut text, path, detection, indicators);
     if let Some(aggregate) = &detection.aggregate {
         measures(&mut text, detection, aggregate);
     }
-    let schedule = &detection.schedule;
-    let _ = writeln!(
-        text,
-        "\nSchedule: every {}, looking back {}, {} after the events",
-        duration_text(schedule.every),
-        duration_text(schedule.lookback),
-        duration_text(schedule.delay)
-    );
+    let _ = writeln!(text, "\nSchedule: {}", schedule(detection));
     fidelity(&mut text, outcomes);
     text
 }
 
-fn stages(text: &mut String, detection: &Detection) {
-    let _ = writeln!(text, "\nStages");
+/// The condition and the selections that it is about, one line each; of an item so many values at most.
+pub fn stages(text: &mut String, detection: &Detection, most: usize) {
     let condition = if detection.formula == Formula::Everything {
         "every event of the log source".to_owned()
     } else {
@@ -71,20 +78,22 @@ fn stages(text: &mut String, detection: &Detection) {
     let _ = writeln!(text, "  0  condition: {condition}");
     for (index, selection) in detection.selections.iter().enumerate() {
         let _ = writeln!(text, "  {}  {}", index + 1, selection.name);
-        body(text, &selection.body, "       ");
+        body(text, &selection.body, "       ", most);
     }
     for exclusion in &detection.exclusions {
         let _ = writeln!(text, "  -  left out at this site: {}", exclusion.reason);
-        body(text, &exclusion.body, "       ");
+        body(text, &exclusion.body, "       ", most);
     }
 }
 
-fn body(text: &mut String, of: &SelectionBody, indent: &str) {
+fn body(text: &mut String, of: &SelectionBody, indent: &str, most: usize) {
     match of {
         SelectionBody::Items(items) => {
             for item in items {
-                let values: Vec<String> = item.values.iter().map(value_text).collect();
-                let _ = writeln!(text, "{indent}{} {} {}", field_name(item), operator(item), values.join(" | "));
+                let values: Vec<String> = item.values.iter().take(most).map(value_text).collect();
+                let more = item.values.len().saturating_sub(most);
+                let more = if more == 0 { String::new() } else { format!(" | and {more} more") };
+                let _ = writeln!(text, "{indent}{} {} {}{more}", field_name(item), operator(item), values.join(" | "));
             }
         }
         SelectionBody::Alternatives(bodies) => {
@@ -92,7 +101,7 @@ fn body(text: &mut String, of: &SelectionBody, indent: &str) {
                 if index > 0 {
                     let _ = writeln!(text, "{indent}or");
                 }
-                body(text, inner, &format!("{indent}  "));
+                body(text, inner, &format!("{indent}  "), most);
             }
         }
         SelectionBody::Alerts(chained) => {
@@ -103,14 +112,7 @@ fn body(text: &mut String, of: &SelectionBody, indent: &str) {
 
 fn predicates(text: &mut String, path: &str, detection: &Detection, indicators: &Indicators) {
     let _ = writeln!(text, "\nIndicators (field, operator, value, other specs of the project with the same)");
-    let mut rows = BTreeSet::new();
-    for Selection { body, .. } in &detection.selections {
-        for item in items(body) {
-            for value in &item.values {
-                rows.insert((field_name(item), operator(item), value_text(value), indicators.others(path, item, value)));
-            }
-        }
-    }
+    let rows = indicators.rows(path, detection);
     let width = |column: fn(&(String, String, String, usize)) -> usize| rows.iter().map(column).max().unwrap_or(0);
     let (fields, operators) = (width(|row| row.0.chars().count()), width(|row| row.1.chars().count()));
     let values = width(|row| row.2.chars().count()).min(60);
@@ -120,7 +122,8 @@ fn predicates(text: &mut String, path: &str, detection: &Detection, indicators: 
     }
 }
 
-fn measures(text: &mut String, detection: &Detection, aggregate: &Aggregate) {
+/// What is counted together: `per user, in windows of 1h that start at multiples of it`.
+pub fn scope(detection: &Detection, aggregate: &Aggregate) -> String {
     let keys: Vec<&str> = aggregate.group_by.iter().map(|key| key.name.as_str()).collect();
     let per = if keys.is_empty() { "all events together".to_owned() } else { format!("per {}", keys.join(", ")) };
     let window = match &aggregate.window {
@@ -131,7 +134,11 @@ fn measures(text: &mut String, detection: &Detection, aggregate: &Aggregate) {
         }
         Window::Lookback => "over all events of a run".to_owned(),
     };
-    let _ = writeln!(text, "\nCounted {per}, {window}");
+    format!("{per}, {window}")
+}
+
+fn measures(text: &mut String, detection: &Detection, aggregate: &Aggregate) {
+    let _ = writeln!(text, "\nCounted {}", scope(detection, aggregate));
     for measure in &aggregate.measures {
         let filter = if measure.filter.is_some() { " of chosen events" } else { "" };
         let what = match &measure.function {
@@ -147,6 +154,13 @@ fn measures(text: &mut String, detection: &Detection, aggregate: &Aggregate) {
         };
         let _ = writeln!(text, "  {}: {what}{filter}", measure.name);
     }
+}
+
+/// How often a detection runs, and over what.
+pub fn schedule(detection: &Detection) -> String {
+    let schedule = &detection.schedule;
+    let [every, lookback, delay] = [schedule.every, schedule.lookback, schedule.delay].map(duration_text);
+    format!("every {every}, looking back {lookback}, {delay} after the events")
 }
 
 fn fidelity(text: &mut String, outcomes: &[(Target, Outcome)]) {

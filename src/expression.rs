@@ -194,6 +194,7 @@ pub enum Function {
 
 pub mod check;
 pub mod parse;
+pub mod text;
 
 impl Arithmetic {
     /// As written.

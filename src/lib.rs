@@ -25,6 +25,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod expression;
 pub mod frontend;
+pub mod handbook;
 pub mod import;
 pub mod letter_case;
 pub mod logsource;

@@ -272,6 +272,33 @@ impl Fidelity {
     }
 }
 
+/// What a table shows of a fidelity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The codes of its approximations, each once.
+    pub approximations: Vec<&'static str>,
+    /// Whether it is under assumptions.
+    pub assumes: bool,
+}
+
+impl Mark {
+    /// The mark of a fidelity.
+    pub fn of(fidelity: &Fidelity) -> Mark {
+        let mut approximations: Vec<&str> = fidelity.approximations.iter().map(|deviation| deviation.code.0).collect();
+        approximations.dedup();
+        Mark { approximations, assumes: !fidelity.assumptions.is_empty() }
+    }
+
+    /// `exact`, `exact*` under assumptions, `approx. K001`
+    pub fn text(&self) -> String {
+        match (self.approximations.is_empty(), self.assumes) {
+            (true, false) => "exact".to_owned(),
+            (true, true) => "exact*".to_owned(),
+            (false, _) => format!("approx. {}", self.approximations.join(" ")),
+        }
+    }
+}
+
 /// A finished artefact.
 #[derive(Debug, Clone)]
 pub struct Artefact {

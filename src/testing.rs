@@ -219,6 +219,11 @@ fn passes(detection: &Detection, fresh: &Evaluator<'_>, test: &Test, until: Inst
         .is_ok_and(|raised| goes_on(&raised) && compare(detection, test, &raised) == Outcome::Passed)
 }
 
+/// The alerts that the evaluator raises for a test's events.
+pub fn alerts(detection: &Detection, test: &Test) -> Result<Vec<Alert>, Problem> {
+    Ok(raise(detection, &test.events)?.into_iter().map(|raised| raised.alert).collect())
+}
+
 /// An alert, and for a rule without aggregate the event that raised it.
 struct Raised<'t> {
     alert: Alert,

@@ -18,7 +18,7 @@ use crate::frontend::Document;
 use crate::report::Texts;
 use crate::site::Known;
 use crate::source::{Source, Span};
-use crate::target::{Options, Target};
+use crate::target::{Mark, Options, Target};
 use crate::template::Templates;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -320,7 +320,7 @@ impl Context<'_> {
                     results.output.put(&path, &artefact.text)?;
                     results.manifest.add(&listed, detection, target, &artefact)?;
                     built_for.push(target);
-                    table::Cell::Built(table::Mark::of(&artefact.fidelity))
+                    table::Cell::Built(Mark::of(&artefact.fidelity))
                 }
                 Built::Skipped(reason) => table::Cell::Skipped(results.reason(&reason)),
                 Built::Refused(refusals) => {
@@ -333,7 +333,7 @@ impl Context<'_> {
                     open.into_iter().for_each(|problem| problems.push(place_at_title(problem, detection)));
                     results.unbuilt.insert((shown.clone(), target.name()));
                     results.stale.insert(path);
-                    table::Cell::NotAccepted(table::Mark::of(&artefact.fidelity))
+                    table::Cell::NotAccepted(Mark::of(&artefact.fidelity))
                 }
             };
             cells.push((target, cell));

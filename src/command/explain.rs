@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
 }
 
 /// What the specs of the project look for.
-fn indicators(workspace: &Workspace) -> anyhow::Result<Indicators> {
+pub(super) fn indicators(workspace: &Workspace) -> anyhow::Result<Indicators> {
     let mut indicators = Indicators::default();
     for path in files::specs(&workspace.detections().into_iter().collect::<Vec<_>>())? {
         let understood = workspace.understand(&path);

@@ -3,6 +3,7 @@
 //! Everything is made in memory first: if anything is wrong, nothing is written. `package.json` in the folder lists the files, so
 //! that the next run removes what is no longer part of the package; other files there are nobody's.
 
+use super::listed::{ListedFolder, hash};
 use super::workspace::{Workspace, named};
 use super::{Outcome, PackageArguments, files};
 use crate::build::{Acceptance, Outcome as Built, build, place_at_title};
@@ -12,10 +13,8 @@ use crate::package::{Files, Kind, Made, Part, Settings, qradar, sentinel, sigma,
 use crate::source::Source;
 use crate::target::{Artefact, Options, Range};
 use crate::template::Templates;
-use anyhow::Context as _;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -44,12 +43,6 @@ struct Found {
     compiled: Vec<Compiled>,
     /// Spec and reason.
     skipped: Vec<(String, String)>,
-}
-
-/// A package's list as an earlier run wrote it.
-#[derive(Deserialize)]
-struct Listed {
-    files: BTreeMap<String, String>,
 }
 
 /// Runs the command.
@@ -179,26 +172,23 @@ fn write(
     packaged: &Files,
     archive: Option<&str>,
 ) -> anyhow::Result<()> {
-    let folder = &arguments.out;
-    let before = listed(&folder.join(LIST))?;
+    let folder = ListedFolder::open(&arguments.out, LIST, "a package")?;
     let mut hashes: BTreeMap<&str, String> = packaged.iter().map(|(path, text)| (path.as_str(), hash(text.as_bytes()))).collect();
     let bytes = archive.map(|_| packed(packaged)).transpose()?;
     if let (Some(archive), Some(bytes)) = (archive, &bytes) {
         hashes.insert(archive, hash(bytes));
     }
-    for path in before.iter().filter(|path| !hashes.contains_key(path.as_str()) && files::stays_inside(Path::new(path))) {
-        files::remove(&folder.join(path), folder)?;
-    }
+    folder.remove_others(&hashes.keys().copied().collect())?;
     for (path, text) in packaged {
-        files::write(&folder.join(path), text)?;
+        files::write(&folder.place(path), text)?;
     }
     if let (Some(archive), Some(bytes)) = (archive, &bytes) {
-        files::write_with(&folder.join(archive), &|out| Ok(out.write_all(bytes)?))?;
+        files::write_with(&folder.place(archive), &|out| Ok(out.write_all(bytes)?))?;
     }
     let specs: Vec<serde_json::Value> = compiled.iter().map(|compiled| described(arguments.kind, compiled)).collect();
     let list =
         json!({ "package": arguments.kind.name(), "name": settings.name, "version": settings.version, "specs": specs, "files": hashes });
-    files::write(&folder.join(LIST), &format!("{list:#}\n"))
+    folder.write_list(&list)
 }
 
 fn described(kind: Kind, compiled: &Compiled) -> serde_json::Value {
@@ -231,21 +221,6 @@ fn described(kind: Kind, compiled: &Compiled) -> serde_json::Value {
         "query": hash(compiled.artefact.text.as_bytes()),
         "prerequisites": prerequisites,
     })
-}
-
-/// The files of an earlier package in this folder.
-fn listed(path: &Path) -> anyhow::Result<Vec<String>> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", files::shown(path)))?;
-    let listed: Listed = serde_json::from_str(&text)
-        .with_context(|| format!("`{}` is no list of a package: name another folder, or remove it", files::shown(path)))?;
-    Ok(listed.files.into_keys().collect())
-}
-
-fn hash(bytes: &[u8]) -> String {
-    files::hexadecimal(&Sha256::digest(bytes))
 }
 
 /// The files as a compressed archive, with the same bytes for the same files.

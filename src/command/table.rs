@@ -1,6 +1,6 @@
 //! The table that ends a build: specs × targets, how far each artefact can be trusted, and the reasons below.
 
-use crate::target::{Fidelity, Target};
+use crate::target::{Mark, Target};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -25,31 +25,6 @@ pub enum Cell {
     Refused,
     /// The spec has errors.
     Failed,
-}
-
-/// What a row shows of a fidelity.
-pub struct Mark {
-    /// The codes of its approximations, each once.
-    approximations: Vec<&'static str>,
-    /// Whether it is under assumptions.
-    assumes: bool,
-}
-
-impl Mark {
-    /// The mark of a fidelity.
-    pub fn of(fidelity: &Fidelity) -> Mark {
-        let mut approximations: Vec<&str> = fidelity.approximations.iter().map(|deviation| deviation.code.0).collect();
-        approximations.dedup();
-        Mark { approximations, assumes: !fidelity.assumptions.is_empty() }
-    }
-
-    fn text(&self) -> String {
-        match (self.approximations.is_empty(), self.assumes) {
-            (true, false) => "exact".to_owned(),
-            (true, true) => "exact*".to_owned(),
-            (false, _) => format!("approx. {}", self.approximations.join(" ")),
-        }
-    }
 }
 
 impl Cell {

@@ -16,7 +16,7 @@ use crate::yaml::{MAX_BYTES, Value};
 use anyhow::{Context, anyhow, bail};
 use include_dir::{Dir, include_dir};
 use rustc_hash::FxHashMap;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -47,7 +47,8 @@ pub struct Workspace {
     ids: RefCell<FxHashMap<Uuid, (Rc<str>, Span)>>,
     /// The file of the last id: the documents of a file share its name.
     last: RefCell<Rc<str>>,
-    unreadable: Cell<usize>,
+    /// The files that could not be read.
+    unreadable: RefCell<BTreeSet<String>>,
 }
 
 /// A file that has been read and understood, or not.
@@ -124,7 +125,7 @@ impl Workspace {
             rules: OnceCell::default(),
             ids: RefCell::default(),
             last: RefCell::new("".into()),
-            unreadable: Cell::default(),
+            unreadable: RefCell::default(),
         };
         workspace.read_log_sources()?;
         for written in &common.variant {
@@ -170,14 +171,14 @@ impl Workspace {
     fn read(&self, path: &Path) -> (Source, Option<Diagnostic>) {
         let (source, problem) = files::read(path, &self.shown(path));
         if problem.as_ref().is_some_and(|problem| problem.code == E0008) {
-            self.unreadable.set(self.unreadable.get() + 1);
+            self.unreadable.borrow_mut().insert(source.path.clone());
         }
         (source, problem)
     }
 
     /// The result of a command: files that could not be read are no matter of content.
     pub fn finish(&self, good: bool) -> Outcome {
-        match self.unreadable.get() {
+        match self.unreadable.borrow().len() {
             0 => Ok(good),
             count => bail!("{} could not be read", files::counted(count, "file")),
         }

@@ -3,7 +3,8 @@
 use crate::detection::{Detection, Formula, Measure, MeasureFunction, Quantity};
 use crate::diagnostic::Diagnostics;
 use crate::evaluate::event::float_text;
-use crate::expression::{Arithmetic, Expression, ExpressionKind};
+use crate::expression::text::{expression_text, measure_text};
+use crate::expression::{Expression, ExpressionKind};
 use crate::lower::duration_text;
 use crate::source::{Source, Span};
 use crate::yaml::{self, Node};
@@ -63,50 +64,32 @@ impl<'s> Words<'s> {
 
     /// An expression. What stands in the source is shown as it is there; a changed literal has no place.
     pub fn expression(&self, expression: &Expression) -> String {
-        let (own, inside) = (binding(expression), |part: &Expression, least: u8| self.inside(part, least));
-        let joined = |parts: &[Expression], word: &str, least: u8| {
-            let parts: Vec<String> = parts.iter().map(|part| inside(part, least)).collect();
-            parts.join(word)
-        };
-        match &expression.kind {
-            ExpressionKind::Number(number) => self.written(expression.span).unwrap_or_else(|| float_text(*number)),
-            ExpressionKind::Text(text) => self.written(expression.span).unwrap_or_else(|| format!("'{text}'")),
-            ExpressionKind::Duration(length) => self.written(expression.span).unwrap_or_else(|| duration_text(*length)),
-            ExpressionKind::Boolean(value) => self.written(expression.span).unwrap_or_else(|| value.to_string()),
-            ExpressionKind::Field(field) => self.written(expression.span).unwrap_or_else(|| field.name.clone()),
-            ExpressionKind::Selection(index) => self.selection(*index).to_owned(),
-            ExpressionKind::Column(_) => self.written(expression.span).unwrap_or_default(),
-            ExpressionKind::Negate(inner) => format!("-{}", inside(inner, own)),
-            ExpressionKind::Not(inner) => format!("not {}", inside(inner, own)),
-            ExpressionKind::Arithmetic(operator, left, right) => {
-                format!("{} {} {}", inside(left, own), operator.symbol(), inside(right, own + 1))
-            }
-            ExpressionKind::Compare(relational, left, right) => {
-                format!("{} {} {}", inside(left, own + 1), relational.symbol(), inside(right, own + 1))
-            }
-            ExpressionKind::And(parts) => joined(parts, " and ", own),
-            ExpressionKind::Or(parts) => joined(parts, " or ", own),
-            ExpressionKind::Call(function, arguments) => format!("{}({})", function.name(), joined(arguments, ", ", 0)),
-        }
+        expression_text(expression, &|leaf| self.leaf(leaf))
     }
 
-    fn inside(&self, part: &Expression, least: u8) -> String {
-        let text = self.expression(part);
-        if binding(part) < least { format!("({text})") } else { text }
+    fn leaf(&self, leaf: &Expression) -> String {
+        let made = match &leaf.kind {
+            ExpressionKind::Selection(index) => return self.selection(*index).to_owned(),
+            ExpressionKind::Number(number) => float_text(*number),
+            ExpressionKind::Text(text) => format!("'{text}'"),
+            ExpressionKind::Duration(length) => duration_text(*length),
+            ExpressionKind::Boolean(value) => value.to_string(),
+            ExpressionKind::Field(field) => field.name.clone(),
+            ExpressionKind::Column(_)
+            | ExpressionKind::Negate(_)
+            | ExpressionKind::Not(_)
+            | ExpressionKind::Arithmetic(..)
+            | ExpressionKind::Compare(..)
+            | ExpressionKind::And(_)
+            | ExpressionKind::Or(_)
+            | ExpressionKind::Call(..) => String::new(),
+        };
+        self.written(leaf.span).unwrap_or(made)
     }
 
     /// A measure: `distinct(space where export)`.
     pub fn measure(&self, function: &MeasureFunction, filter: Option<&Expression>) -> String {
-        let rank = if let MeasureFunction::Percentile(_, rank) = function { format!(", {}", float_text(*rank)) } else { String::new() };
-        let filter = filter.map(|filter| self.expression(filter));
-        let steps = function.steps().iter().map(|step| self.expression(step)).collect::<Vec<_>>().join(", ");
-        let inside = match (function.argument(), filter) {
-            (None, Some(filter)) if !steps.is_empty() => format!("{steps} where {filter}"),
-            (None, filter) => filter.unwrap_or(steps),
-            (Some(argument), None) => format!("{}{rank}", self.expression(argument)),
-            (Some(argument), Some(filter)) => format!("{}{rank} where {filter}", self.expression(argument)),
-        };
-        format!("{}({inside})", function.name())
+        measure_text(function, filter, &|leaf| self.leaf(leaf))
     }
 
     /// A measure as the author wrote it.
@@ -125,26 +108,5 @@ fn quantity(quantity: Quantity) -> String {
     match quantity {
         Quantity::All => "all".to_owned(),
         Quantity::AtLeast(count) => count.to_string(),
-    }
-}
-
-/// How tightly an expression binds.
-fn binding(expression: &Expression) -> u8 {
-    match &expression.kind {
-        ExpressionKind::Or(_) => 1,
-        ExpressionKind::And(_) => 2,
-        ExpressionKind::Not(_) => 3,
-        ExpressionKind::Compare(..) => 4,
-        ExpressionKind::Arithmetic(Arithmetic::Add | Arithmetic::Subtract, ..) => 5,
-        ExpressionKind::Arithmetic(Arithmetic::Multiply | Arithmetic::Divide, ..) => 6,
-        ExpressionKind::Negate(_) => 7,
-        ExpressionKind::Number(_)
-        | ExpressionKind::Text(_)
-        | ExpressionKind::Duration(_)
-        | ExpressionKind::Boolean(_)
-        | ExpressionKind::Field(_)
-        | ExpressionKind::Selection(_)
-        | ExpressionKind::Column(_)
-        | ExpressionKind::Call(..) => 8,
     }
 }
