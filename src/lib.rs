@@ -19,6 +19,7 @@ pub mod command;
 pub mod condition;
 pub mod detection;
 pub mod diagnostic;
+pub mod difference;
 pub mod documents;
 pub mod evaluate;
 pub mod explain;
