@@ -9,6 +9,8 @@
 //!                                                                 └─mutate─▶ mutants ─evaluate × test events─▶ noticed / not
 //! ```
 //!
+//! Two states of a project are compared by what they make of a spec ([`difference`]).
+//!
 //! Every stage is pure: text or values in, values and [`diagnostic::Diagnostics`] out. Files are read and written in
 //! [`command`] only.
 

@@ -335,6 +335,31 @@ fn what_means_the_same_is_formatting() {
 }
 
 #[test]
+fn measures_in_another_order_are_formatting() {
+    let project = Project::new();
+    let (first, second) = ("    searches: count(search and term)\n", "    exports: count(export)\n");
+    project.edit("detections/bulk.yml", &[(&format!("{first}{second}"), &format!("{second}{first}"))]);
+    assert!(project.json()["specs"][0]["importance"] == "formatting", "{}", project.sentences());
+}
+
+#[test]
+fn a_project_that_is_newer_than_the_revision() {
+    let project = Project::of(&[("README.md", "Nothing yet.\n")]);
+    project.write("content/detections/bulk.yml", RULE);
+    project.write("content/lists/terms.txt", "password\n");
+    let report: Json = serde_json::from_str(&project.printed(&["--format", "json", "content"], 0)).expect("JSON");
+    assert_eq!((report["compared"].as_i64(), report["specs"][0]["state"].as_str()), (Some(1), Some("new")));
+}
+
+#[test]
+fn in_a_hook() {
+    let project = Project::of(&[("content/detections/login.yml", PLAIN), ("content/logsources/app_login.yml", LOG_SOURCE)]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cognate"));
+    command.current_dir(project.path().join("content")).arg("diff").env("GIT_DIR", ".git").env("GIT_INDEX_FILE", ".git/index");
+    assert_eq!(command.output().expect("it runs").status.code(), Some(0));
+}
+
+#[test]
 fn a_selection_has_another_name() {
     let project = Project::new();
     project.edit("detections/login.yml", &[("  service: {", "  backup: {"), ("not service", "not backup")]);

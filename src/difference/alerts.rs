@@ -6,7 +6,9 @@
 use super::tests::has_same_events;
 use crate::detection::{Detection, Test};
 use crate::evaluate::{AlertBody, Evaluator, Event, Problem, RunOptions, moment};
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
+use std::collections::VecDeque;
 
 /// A raised alert: the names and values of its columns.
 pub type Columns = Map<String, Json>;
@@ -123,30 +125,40 @@ struct Paired {
 }
 
 /// Pairs alerts: first those that are equal, then those of the same event or of the same group and time, then those of the same group.
-fn pair(mut old: Vec<Raised>, new: Vec<Raised>) -> Paired {
-    let mut left = Vec::new();
-    for alert in new {
-        match old.iter().position(|other| *other == alert) {
-            Some(index) => drop(old.remove(index)),
-            None => left.push(alert),
-        }
-    }
-    let mut paired = Paired { changed: Vec::new(), old, new: left };
-    paired.take(|old, new| old.time == new.time && old.event == new.event && has_same_group(old, new));
-    paired.take(|old, new| !old.group.is_empty() && old.group == new.group);
+fn pair(old: Vec<Raised>, new: Vec<Raised>) -> Paired {
+    let mut paired = Paired { changed: Vec::new(), old, new };
+    let when = |alert: &Raised| format!("{} {:?}", alert.time, alert.event);
+    let group = |alert: &Raised| Json::from(alert.group.clone()).to_string();
+    paired.take(|alert| Some(format!("{} {}", when(alert), Json::from(alert.columns.clone()))), |old, new| old == new);
+    paired.take(|alert| Some(format!("{} {}", when(alert), group(alert))), |_, _| true);
+    // a group key has come or gone
+    paired.take(|alert| Some(when(alert)), |old, new| old.group.len() != new.group.len() && has_same_group(old, new));
+    paired.take(|alert| (!alert.group.is_empty()).then(|| group(alert)), |_, _| true);
     paired
 }
 
 impl Paired {
-    fn take(&mut self, is_same: impl Fn(&Raised, &Raised) -> bool) {
-        let mut left = Vec::new();
-        for new in std::mem::take(&mut self.new) {
-            match self.old.iter().position(|old| is_same(old, &new)) {
-                Some(index) => self.changed.extend(changed(self.old.remove(index), new)),
-                None => left.push(new),
+    /// Pairs each new alert with the first old one of the same key that is the same.
+    fn take(&mut self, key: impl Fn(&Raised) -> Option<String>, is_same: impl Fn(&Raised, &Raised) -> bool) {
+        let mut old: Vec<Option<Raised>> = std::mem::take(&mut self.old).into_iter().map(Some).collect();
+        let mut places: FxHashMap<String, VecDeque<usize>> = FxHashMap::default();
+        for (index, alert) in old.iter().enumerate() {
+            if let Some(key) = alert.as_ref().and_then(&key) {
+                places.entry(key).or_default().push_back(index);
             }
         }
-        self.new = left;
+        for new in std::mem::take(&mut self.new) {
+            let place = key(&new).and_then(|key| {
+                let places = places.get_mut(&key)?;
+                let position = places.iter().position(|index| old[*index].as_ref().is_some_and(|old| is_same(old, &new)))?;
+                places.remove(position)
+            });
+            match place.and_then(|index| old[index].take()) {
+                Some(old) => self.changed.extend(changed(old, new)),
+                None => self.new.push(new),
+            }
+        }
+        self.old = old.into_iter().flatten().collect();
     }
 }
 

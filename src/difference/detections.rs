@@ -5,10 +5,10 @@ use super::meaning;
 use super::words::{self, Style, Words};
 use super::{aggregates, tests};
 use crate::detection::{
-    Alert, Condition, Detection, Entity, Formula, Item, Metadata, Quantity, Schedule, Selection, SelectionBody, TargetSettings,
+    Alert, Column, Condition, Detection, Entity, Formula, Item, Metadata, Quantity, Schedule, Selection, SelectionBody, TargetSettings,
 };
 use crate::logsource::{Field, LogSource};
-use crate::lower::duration_text;
+use crate::lower::{column_name, duration_text};
 use crate::source::Spanned;
 use crate::target::Target;
 use std::collections::{BTreeMap, BTreeSet};
@@ -249,7 +249,11 @@ fn exclusions(pair: Pair<'_, Detection>, changes: &mut Vec<Change>) {
 }
 
 fn columns(pair: Pair<'_, Detection>, changes: &mut Vec<Change>) {
-    let names = |detection: &Detection| detection.columns.iter().map(|column| column.field.name.clone()).collect::<Vec<_>>();
+    let name = |column: &Column| match column.name == column_name(&column.field.name) {
+        true => column.field.name.clone(),
+        false => format!("{}: {}", column.name, column.field.name),
+    };
+    let names = |detection: &Detection| detection.columns.iter().map(name).collect::<Vec<_>>();
     let (old, new) = pair.of(names);
     match of_parts(Kind::Column, "", &old, &new) {
         Some(change) => changes.push(change),

@@ -4,7 +4,7 @@
 //! Every type is taken apart by name, so that a part that is added to [`Detection`] is not forgotten here.
 
 use super::words::{Style, Words};
-use crate::detection::{Aggregate, Alert, Detection, GroupKey, Label, Measure};
+use crate::detection::{Aggregate, Alert, Derived, Detection, GroupKey, Label, Measure};
 use crate::logsource::{Field, LogSource};
 use crate::target::sigma::formula_text;
 use std::collections::BTreeSet;
@@ -79,18 +79,22 @@ fn aggregate(text: &mut String, aggregate: &Aggregate, words: Words<'_>) {
         let _ = writeln!(text, "key {name:?} {:?} {lower}", field.name);
     }
     let _ = writeln!(text, "window {}", words.window(window));
+    // they are found by their names, wherever they stand
+    let mut lines = Vec::new();
     for measure in measures {
         let Measure { name, function: _, filter: _, span: _ } = measure;
-        let _ = writeln!(text, "measure {name:?} {}", words.measure(measure));
+        lines.push(format!("measure {name:?} {}\n", words.measure(measure)));
     }
-    for derived in derived {
-        let _ = writeln!(text, "derived {:?} {}", derived.name, words.expression(&derived.expression));
+    for Derived { name, expression, span: _ } in derived {
+        lines.push(format!("derived {name:?} {}\n", words.expression(expression)));
     }
-    let _ = writeln!(text, "alert if {}", words.expression(condition));
     for Label { name, cases, otherwise, span: _ } in labels {
         let cases: Vec<_> = cases.iter().map(|(when, then)| (words.expression(when), then)).collect();
-        let _ = writeln!(text, "label {name:?} {cases:?} {otherwise:?}");
+        lines.push(format!("label {name:?} {cases:?} {otherwise:?}\n"));
     }
+    lines.sort();
+    text.extend(lines);
+    let _ = writeln!(text, "alert if {}", words.expression(condition));
     let _ = writeln!(text, "sort {sort:?}");
 }
 

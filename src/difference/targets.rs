@@ -4,7 +4,7 @@ use super::change::{Change, Concern, Kind, Piece};
 use super::words::{Style, Words};
 use crate::build::Outcome;
 use crate::detection::Detection;
-use crate::logsource::{Field, Platform};
+use crate::logsource::{Field, Place, Platform};
 use crate::needs::origin;
 use crate::target::{Artefact, Deviation, Target};
 use std::collections::{BTreeMap, BTreeSet};
@@ -313,9 +313,27 @@ fn place(field: &Field, platform: Platform) -> String {
     let Some(binding) = field.binding(platform) else { return "nowhere".to_owned() };
     let values: Vec<String> = binding.values.iter().map(|(ours, theirs)| format!("{ours} as {theirs}")).collect();
     let values = if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
-    match binding.place.plain() {
-        Some((name, kind)) => format!("{name}: {}{values}", format!("{kind:?}").to_lowercase()),
-        None => format!("{:?}{values}", binding.place),
+    format!("{}{values}", place_text(&binding.place))
+}
+
+/// A place in words, with everything in which two places can differ.
+fn place_text(place: &Place) -> String {
+    let pairs = |pairs: &[(String, String)]| pairs.iter().map(|(a, b)| format!("{a}: {b}")).collect::<Vec<_>>().join(", ");
+    let json = |text: bool| if text { "JSON in a text" } else { "JSON" };
+    match place {
+        Place::Column { name, kind } => format!("{name}: {}", format!("{kind:?}").to_lowercase()),
+        Place::Json { column, text, path } => format!("{column}.{}: {}", path.join("."), json(*text)),
+        Place::Element { column, text, key, equals, value } => format!("{column}[{key}={equals}].{value}: {}", json(*text)),
+        Place::Xml { column, name } => format!("{column}/{name}: XML"),
+        Place::Joined { columns, by, prefixes } => format!("{} joined by {by:?} ({})", columns.join(", "), pairs(prefixes)),
+        Place::Chosen { on, cases, otherwise, kind } => {
+            format!("by {on} ({}, otherwise: {otherwise}): {}", pairs(cases), format!("{kind:?}").to_lowercase())
+        }
+        Place::RegistryData { kind, data } => format!("registry data in {data} of the type in {kind}"),
+        Place::Hashes(columns) => {
+            let columns: Vec<String> = columns.iter().map(|(algorithm, column)| format!("{}={column}", algorithm.name())).collect();
+            format!("hashes {}", columns.join(", "))
+        }
     }
 }
 
