@@ -4,10 +4,12 @@ mod build;
 mod check;
 mod convert;
 mod coverage;
+mod diff;
 mod docs;
 mod eval;
 mod explain;
 mod files;
+mod git;
 mod import;
 mod listed;
 mod logsources;
@@ -71,6 +73,11 @@ enum Command {
         after_help = "Examples:\n  cognate eval detections/jira --events audit.jsonl\n  tail -n 1000 audit.jsonl | cognate eval rule.yml --events - --sort"
     )]
     Eval(EvalArguments),
+    /// Say what has changed since a Git revision, in specs, alerts on test events and queries.
+    #[command(
+        after_help = "Examples:\n  cognate diff\n  cognate diff --base origin/main detections/jira\n  cognate diff --base origin/main --format markdown > comment.md"
+    )]
+    Diff(DiffArguments),
     /// Explain a spec (stages, predicates, indicators, fidelity) or a diagnostic code.
     #[command(after_help = "Examples:\n  cognate explain detections/confluence/data_mining.yml\n  cognate explain E0203")]
     Explain(ExplainArguments),
@@ -236,6 +243,27 @@ struct EvalArguments {
 }
 
 #[derive(Args)]
+struct DiffArguments {
+    /// Files or folders of the project; all of its specs by default.
+    paths: Vec<PathBuf>,
+    /// The Git revision to compare with: a commit, a branch, a tag.
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    base: String,
+    /// How to print it; Markdown is for the comment on a pull request.
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
+    format: DiffFormat,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum DiffFormat {
+    Text,
+    Markdown,
+    Json,
+}
+
+#[derive(Args)]
 struct ExplainArguments {
     /// A spec file, or a code such as E0203.
     subject: String,
@@ -396,6 +424,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -9,6 +9,8 @@
 //!                                                                 └─mutate─▶ mutants ─evaluate × test events─▶ noticed / not
 //! ```
 //!
+//! Two states of a project are compared by what they make of a spec ([`difference`]).
+//!
 //! Every stage is pure: text or values in, values and [`diagnostic::Diagnostics`] out. Files are read and written in
 //! [`command`] only.
 
@@ -20,6 +22,7 @@ pub mod condition;
 pub mod coverage;
 pub mod detection;
 pub mod diagnostic;
+pub mod difference;
 pub mod documents;
 pub mod evaluate;
 pub mod explain;
