@@ -17,7 +17,7 @@ pub fn tokens(text: &str) -> Vec<(String, Range<usize>)> {
 pub fn filled(text: &str, plain: impl Fn(&str) -> String, mut token: impl FnMut(&str) -> String) -> String {
     let piece = |piece| match piece {
         Piece::Token(at) => token(text[at].trim()),
-        Piece::Text(at) => plain(&text[at].replace("{{", "{")),
+        Piece::Text(at) => plain(&text[at].replace("{{", "{").replace("}}", "}")),
     };
     pieces(text).into_iter().map(piece).collect()
 }
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(names("a {user} b { host }"), ["user", "host"]);
         assert_eq!(names("a {{user} b {host"), Vec::<String>::new());
         let fill = |text: &str| filled(text, str::to_uppercase, |name| format!("<{name}>"));
-        assert_eq!(fill("a {user}, {{b} {c"), "A <user>, {B} {C");
+        assert_eq!(fill("a {user}, {{b}} {c"), "A <user>, {B} {C");
         assert_eq!(fill(""), "");
     }
 }

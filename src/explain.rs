@@ -208,7 +208,7 @@ fn value_text(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Boolean(value) => value.to_string(),
         Value::Number(number) => number.text.clone(),
-        Value::Text(text) => crate::target::comment_text(text),
+        Value::Text(text) => text.split('`').map(crate::target::comment_text).collect::<Vec<_>>().join("`"),
         Value::List(_) | Value::Map(_) => String::new(),
     }
 }

@@ -75,16 +75,25 @@ impl Part<'_> {
         own.unwrap_or_else(|| uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, format!("cognate:{}", self.name).as_bytes()).to_string())
     }
 
+    /// Its title on one line.
+    pub fn title(&self) -> String {
+        on_one_line(&self.detection.metadata.title.value)
+    }
+
     /// Its description on one line.
     pub fn description(&self) -> String {
-        let text = self.detection.metadata.description.as_deref().unwrap_or(&self.detection.metadata.title.value);
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
+        self.detection.metadata.description.as_deref().map_or_else(|| self.title(), on_one_line)
     }
 
     /// The techniques that its tags name, as they are today.
     pub fn techniques(&self) -> Vec<crate::attack::Technique> {
         crate::attack::tagged_techniques(&self.detection.metadata.tags)
     }
+}
+
+fn on_one_line(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What a site says of its packages.

@@ -118,16 +118,57 @@ fn what_is_no_longer_part_of_a_package_is_removed_and_nothing_else() {
     assert_eq!(before, texts(&folder), "a second run changes nothing");
     run(&["--site", "site.yml", "detections/shop/shutter.yml"]);
     let after: Vec<String> = texts(&folder).into_keys().collect();
-    assert_eq!(
-        after,
-        [
-            "analytics-rules.arm.json",
-            "analytics-rules/shop/shutter.yaml",
-            "custom-detections/shop/shutter.json",
-            "notes.txt",
-            "package.json"
-        ]
-    );
+    assert_eq!(after, ["analytics-rules.arm.json", "analytics-rules/shop/shutter.yaml", "notes.txt", "package.json"]);
+}
+
+#[test]
+fn files_that_no_run_has_written_are_not_touched() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    fs::write(scratch.path().join("README.md"), "mine").expect("written");
+    let done = package("qradar", scratch.path(), &["--site", "site.yml"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("README.md` was not written by `cognate package`"));
+    assert_eq!(texts(scratch.path()).len(), 1, "nothing is written");
+}
+
+#[test]
+fn a_package_among_the_specs_is_refused() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cognate"));
+        command.args(arguments).current_dir(scratch.path()).output().expect("it runs")
+    };
+    assert!(run(&["new", "detections/one.yml"]).status.success());
+    let done = run(&["package", "sigma", "--out", "detections/dist"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("lies among the specs"));
+}
+
+#[test]
+fn two_specs_with_one_id_are_refused() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let folder = scratch.path().join("detections");
+    fs::create_dir(&folder).expect("a folder");
+    let spec = RULE.replace("title: A rule", "title: A rule\nid: 0c3c1f0e-8a53-4f5e-9f0a-6a4f2f7a0d11");
+    for name in ["one.yml", "two.yml"] {
+        fs::write(folder.join(name), &spec).expect("written");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cognate"));
+    let done = command.args(["package", "sentinel", "--out", "dist"]).current_dir(scratch.path()).output().expect("it runs");
+    assert_eq!(done.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("E0107"));
+    assert!(!scratch.path().join("dist").exists());
+}
+
+#[test]
+fn a_title_of_several_lines_is_one_line() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let (file, folder) = (scratch.path().join("rule.yml"), scratch.path().join("out"));
+    fs::write(&file, RULE.replace("title: A rule", "title: \"A\\nrule\\t]\"")).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cognate"));
+    let done = command.args(["package", "splunk", "rule.yml", "--out", "out"]).current_dir(scratch.path()).output().expect("it runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(whole(&folder).contains("[Detections - A rule ] - Rule]"), "{}", whole(&folder));
 }
 
 #[test]

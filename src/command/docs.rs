@@ -10,7 +10,7 @@ use crate::build::{Acceptance, build};
 use crate::detection::Detection;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0802, Severity};
 use crate::explain::Indicators;
-use crate::handbook::{Files, Handbook, LOG_SOURCES, Subject, page_of};
+use crate::handbook::{Handbook, LOG_SOURCES, Subject, page_of};
 use crate::source::Source;
 use crate::target::{Options, Target};
 use crate::template::Templates;
@@ -113,7 +113,7 @@ impl Context<'_> {
     /// Writes the pages and their list, and removes those that are no more; how many pages there are.
     fn write(&self, found: Found) -> anyhow::Result<usize> {
         let pages = found.handbook.finish();
-        self.refuse_foreign(&pages)?;
+        self.folder.refuse_foreign(pages.iter().map(|(path, text)| (path.as_str(), text.as_bytes())), "cognate docs")?;
         let mut hashes: BTreeMap<&str, String> = pages.iter().map(|(path, text)| (path.as_str(), hash(text.as_bytes()))).collect();
         let is_kept = |path: &str| found.stale.contains(path) || !found.stale.is_empty() && path.starts_with(LOG_SOURCES);
         for (path, hash) in self.folder.before().iter().filter(|(path, _)| is_kept(path)) {
@@ -128,16 +128,5 @@ impl Context<'_> {
         }
         self.folder.write_list(&json!({ "files": hashes }))?;
         Ok(pages.len())
-    }
-
-    /// Stops if a file that no run has written stands where a page goes.
-    fn refuse_foreign(&self, pages: &Files) -> anyhow::Result<()> {
-        for (path, text) in pages.iter().filter(|(path, _)| !self.folder.before().contains_key(*path)) {
-            let place = self.folder.place(path);
-            if place.exists() && std::fs::read(&place).ok().as_deref() != Some(text.as_bytes()) {
-                bail!("`{}` was not written by `cognate docs`: name another folder, or remove it", files::shown(&place));
-            }
-        }
-        Ok(())
     }
 }

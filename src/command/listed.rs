@@ -2,7 +2,7 @@
 //! them. Other files there are nobody's.
 
 use super::files;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +44,21 @@ impl ListedFolder {
     /// Where a file is.
     pub fn place(&self, path: &str) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// Stops if a file that no run has written stands where one of these goes, or a link leads out of the folder.
+    pub fn refuse_foreign<'t>(&self, texts: impl Iterator<Item = (&'t str, &'t [u8])>, command: &str) -> anyhow::Result<()> {
+        for (path, text) in texts {
+            let place = self.place(path);
+            if !files::is_really_inside(&place, &self.folder) {
+                bail!("`{}` leads out of the folder", files::shown(&place));
+            }
+            let known = self.before.contains_key(path);
+            if !known && place.exists() && std::fs::read(&place).ok().as_deref() != Some(text) {
+                bail!("`{}` was not written by `{command}`: name another folder, or remove it", files::shown(&place));
+            }
+        }
+        Ok(())
     }
 
     /// Removes the files of an earlier run that are not among these.

@@ -13,6 +13,7 @@ use crate::package::{Files, Kind, Made, Part, Settings, qradar, sentinel, sigma,
 use crate::source::Source;
 use crate::target::{Artefact, Options, Range};
 use crate::template::Templates;
+use anyhow::bail;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,13 @@ pub(super) fn run(arguments: &PackageArguments) -> Outcome {
     let workspace = Workspace::open(&arguments.common, &arguments.paths)?;
     let Some(templates) = super::templates(&arguments.common, &workspace)? else { return Ok(false) };
     let settings = workspace.packaging();
+    let out = workspace.place(&workspace.shown(&arguments.out));
+    if workspace.detections().is_some_and(|detections| out.starts_with(detections)) {
+        bail!(
+            "`{}` lies among the specs, and what is written there would be read as one: name another folder",
+            files::shown(&arguments.out)
+        );
+    }
     let mut found = read(arguments, &workspace, &templates, &settings)?;
     let (packaged, problems) = make(arguments.kind, &found.compiled, &settings);
     for (file, problem) in problems {
@@ -86,6 +94,7 @@ fn read(arguments: &PackageArguments, workspace: &Workspace, templates: &Templat
             let (detection, diagnostics) = document.strict();
             problems.extend(diagnostics.sorted());
             let Some(detection) = detection else { continue };
+            problems.extend(workspace.id_problem(&detection, &path));
             let own = detection.targets.iter().find(|own| own.target == target);
             if let Some(reason) = own.and_then(|own| own.query_only.as_ref()) {
                 found.skipped.push((name, reason.value.clone()));
@@ -138,7 +147,10 @@ fn make(kind: Kind, compiled: &[Compiled], settings: &Settings) -> (Files, Of<Di
             let rules: Vec<_> = rules.into_iter().map(|(_, rule)| rule).collect();
             (sentinel::files(&rules), problems)
         }
-        Kind::Qradar => (qradar::files(&parts().map(|(_, part)| part).collect::<Vec<_>>(), settings), Vec::new()),
+        Kind::Qradar => {
+            let lost = |(file, part): (usize, Part<'_>)| qradar::lost_throttle(&part).map(|problem| (file, problem));
+            (qradar::files(&parts().map(|(_, part)| part).collect::<Vec<_>>(), settings), parts().filter_map(lost).collect())
+        }
         Kind::Sigma => match sigma::files(&parts().map(|(_, part)| part).collect::<Vec<_>>()) {
             Ok(files) => (files, Vec::new()),
             Err((index, path)) => {
@@ -178,6 +190,8 @@ fn write(
     if let (Some(archive), Some(bytes)) = (archive, &bytes) {
         hashes.insert(archive, hash(bytes));
     }
+    let texts = packaged.iter().map(|(path, text)| (path.as_str(), text.as_bytes()));
+    folder.refuse_foreign(texts.chain(archive.zip(bytes.as_deref())), "cognate package")?;
     folder.remove_others(&hashes.keys().copied().collect())?;
     for (path, text) in packaged {
         files::write(&folder.place(path), text)?;

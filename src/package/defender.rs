@@ -25,11 +25,12 @@ pub fn rule(part: &Part<'_>) -> Option<Value> {
     let reach = Range::Scheduled.bounds(detection).reach(detection);
     let runs = FREQUENCIES.iter().any(|(every, lookback)| *every == detection.schedule.every && reach <= *lookback);
     let entities = entities(part, table);
-    if !keeps_events || !runs || entities.is_empty() {
+    let throttled = detection.alert.throttle.is_some();
+    if !keeps_events || !runs || throttled || entities.is_empty() {
         return None;
     }
     let mut template = json!({
-        "title": metadata.title.value,
+        "title": part.title(),
         "description": part.description(),
         "severity": severity(metadata.level.as_deref()).to_ascii_lowercase(),
         "tactics": tactics(&part.techniques()),
@@ -40,7 +41,7 @@ pub fn rule(part: &Part<'_>) -> Option<Value> {
     }
     Some(json!({
         "id": part.id(),
-        "displayName": metadata.title.value,
+        "displayName": part.title(),
         "status": "enabled",
         "queryCondition": { "queryText": part.artefact.text.trim_end() },
         "schedule": { "frequency": iso8601(detection.schedule.every) },

@@ -4,6 +4,7 @@
 use super::schedule::length;
 use super::{Files, Part, Settings};
 use crate::detection::{Aggregate, Detection, MeasureFunction, Modifier, Window};
+use crate::diagnostic::{Diagnostic, W0901};
 use crate::expression::{ColumnReference, Expression, ExpressionKind, Relational};
 use crate::needs::Needs;
 use crate::yaml::Value;
@@ -11,6 +12,15 @@ use serde_json::json;
 use std::fmt::Write;
 
 const SCRIPT: &str = include_str!("qradar_kit.py");
+
+/// What the console does not do by itself.
+pub fn lost_throttle(part: &Part<'_>) -> Option<Diagnostic> {
+    let throttle = part.detection.alert.throttle.as_ref()?;
+    let span = throttle.by.first().map_or(part.detection.metadata.title.span, |name| name.span);
+    let message = "a search of QRadar returns every row, also those that a throttle would hold back".to_owned();
+    let help = "`searches.json` names the period and the columns, for the program that takes the rows";
+    Some(Diagnostic::warning(W0901, span, message).help(help))
+}
 
 /// All files of the kit.
 pub fn files(parts: &[Part<'_>], settings: &Settings) -> Files {
@@ -22,10 +32,15 @@ pub fn files(parts: &[Part<'_>], settings: &Settings) -> Files {
         searches.push(json!({
             "file": path,
             "id": part.id(),
-            "title": part.detection.metadata.title.value,
+            "title": part.title(),
             "slot": length(schedule.every),
             "delay": length(schedule.delay),
             "fidelity": part.artefact.fidelity.mark(),
+            "level": part.detection.metadata.level,
+            "alert": part.detection.alert.title.as_ref().map(|title| &title.value),
+            "throttle": part.detection.alert.throttle.as_ref().map(|throttle| json!({
+                "for": length(throttle.period), "by": throttle.by.iter().map(|name| &name.value).collect::<Vec<_>>(),
+            })),
         }));
         files.insert(path, part.artefact.text.clone());
         files.insert(format!("rules/{}.md", part.name), recipe(part));
@@ -71,7 +86,7 @@ fn text(value: &Value) -> Option<String> {
 /// How a rule of the console's own comes near to a detection, and what it loses.
 fn recipe(part: &Part<'_>) -> String {
     let detection = part.detection;
-    let mut text = format!("# A rule for: {}\n\n{}\n\n", detection.metadata.title.value, part.description());
+    let mut text = format!("# A rule for: {}\n\n{}\n\n", part.title(), part.description());
     text.push_str(
         "QRadar's API creates no rules. This is made by hand in the Rule Wizard, as an event rule. Test first that the search in \
          `searches/` finds what it should.\n\n## Tests\n\n\
@@ -92,6 +107,15 @@ fn recipe(part: &Part<'_>) -> String {
         }
     };
     text.push_str("\n## What it loses\n\n");
+    if let Some(throttle) = &detection.alert.throttle {
+        let by = throttle.by.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(" and ");
+        let by = if by.is_empty() { "rule".to_owned() } else { by };
+        let _ = writeln!(
+            text,
+            "- The throttle: set the response limiter to one response per {} for each {by}, if the wizard offers it.",
+            length(throttle.period)
+        );
+    }
     lost.iter().for_each(|line| {
         let _ = writeln!(text, "- {line}");
     });

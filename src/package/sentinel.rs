@@ -67,6 +67,8 @@ pub struct Rule {
     title_format: Option<String>,
     description_format: Option<String>,
     version: String,
+    /// For how long the whole rule is silent after an alert.
+    suppression: Option<i64>,
     /// For how long alerts of the same entities join one incident.
     grouping: Option<i64>,
     /// The same as a custom detection of Defender XDR, if that can run it.
@@ -84,7 +86,7 @@ pub fn rule(part: &Part<'_>, settings: &Settings) -> Made<Rule> {
     let mut problems = Vec::new();
     let (detection, metadata, alert) = (part.detection, &part.detection.metadata, &part.detection.alert);
     let title = metadata.title.span;
-    at_most(&metadata.title.value, LONGEST_NAME, "the title", title, &mut problems);
+    at_most(&part.title(), LONGEST_NAME, "the title", title, &mut problems);
     let description = part.description();
     at_most(&description, LONGEST_DESCRIPTION, "the description", title, &mut problems);
     let query = part.artefact.text.trim_end().to_owned();
@@ -98,20 +100,11 @@ pub fn rule(part: &Part<'_>, settings: &Settings) -> Made<Rule> {
     let entities = entities(part, &mut problems);
     let details = details(part, &entities, &mut problems);
     let (tactics, techniques) = attack(part);
-    if let Some(throttle) = &alert.throttle {
-        let by: Vec<&str> = throttle.by.iter().map(|name| name.value.as_str()).collect();
-        let message = format!(
-            "Sentinel holds back a whole rule or nothing, not the alerts of one {}",
-            if by.is_empty() { "rule".to_owned() } else { by.join(" and ") }
-        );
-        let help = format!("alerts with the same entities join one incident for {} instead", length(throttle.period));
-        let span = throttle.by.first().map_or(title, |name| name.span);
-        problems.push(Diagnostic::warning(W0901, span, message).help(help));
-    }
+    let (suppression, grouping) = throttled(part, &entities, &mut problems);
     let rule = Rule {
         path: part.name.to_owned(),
         id: part.id(),
-        name: metadata.title.value.clone(),
+        name: part.title(),
         description,
         severity: severity(metadata.level.as_deref()),
         every,
@@ -125,9 +118,42 @@ pub fn rule(part: &Part<'_>, settings: &Settings) -> Made<Rule> {
         details,
         version: settings.version.clone(),
         defender: super::defender::rule(part),
-        grouping: alert.throttle.as_ref().map(|throttle| throttle.period.clamp(5 * MINUTE, 7 * DAY)),
+        suppression,
+        grouping,
     };
     Made::new(rule, problems)
+}
+
+/// What stands for a throttle: for how long the rule is silent after an alert, and for how long alerts join one incident. Sentinel
+/// holds back all alerts of a rule or none.
+fn throttled(part: &Part<'_>, entities: &[(&str, String, String)], problems: &mut Vec<Diagnostic>) -> (Option<i64>, Option<i64>) {
+    let Some(throttle) = &part.detection.alert.throttle else { return (None, None) };
+    let span = throttle.by.first().map_or(part.detection.metadata.title.span, |name| name.span);
+    let by: Vec<&str> = throttle.by.iter().map(|name| name.value.as_str()).collect();
+    let longest = if by.is_empty() { DAY } else { 7 * DAY };
+    let period = throttle.period.clamp(5 * MINUTE, longest);
+    let shorter = if period == throttle.period {
+        String::new()
+    } else {
+        format!(", the longest or shortest that Sentinel takes; {} is meant", length(throttle.period))
+    };
+    let mut warn = |message: String, help: String| problems.push(Diagnostic::warning(W0901, span, message).help(help));
+    if by.is_empty() {
+        if !shorter.is_empty() {
+            warn(format!("Sentinel silences the rule for {}{shorter}", length(period)), "change `throttle: { for: … }`".to_owned());
+        }
+        return (Some(period), None);
+    }
+    let message = format!("Sentinel holds back all alerts of a rule or none, not those of one {}", by.join(" and "));
+    if entities.is_empty() {
+        warn(
+            message,
+            "each alert is raised; map the columns as `entities`, and alerts with the same entities join one incident".to_owned(),
+        );
+        return (None, None);
+    }
+    warn(message, format!("each alert is raised; those with the same entities join one incident for {}{shorter}", length(period)));
+    (None, Some(period))
 }
 
 /// Time between two runs, and how far a run looks back.
@@ -240,10 +266,6 @@ fn detail_name(column: &str, others: &[(String, String)]) -> String {
 
 /// A title or description with columns, if Sentinel takes it; else the rule's own stands.
 fn format(part: &Part<'_>, written: &Spanned<String>, longest: usize, problems: &mut Vec<Diagnostic>) -> Option<String> {
-    let names: BTreeSet<String> = tokens(&written.value).into_iter().map(|(name, _)| name).collect();
-    if names.is_empty() {
-        return None;
-    }
     if tokens(&written.value).len() > MOST_TOKENS {
         let message = format!("a text of Sentinel names {MOST_TOKENS} columns at most, this one {}", tokens(&written.value).len());
         let help = "the alert shows that of the rule instead, and the columns as details";
@@ -322,6 +344,22 @@ fn yaml(rule: &Rule) -> String {
     }
     let grouping = Entry::new("aggregationKind", scalar("AlertPerResult".to_owned()));
     entries.push(Entry::new("eventGroupingSettings", Node::Map(vec![grouping])));
+    if let Some(period) = rule.suppression {
+        entries.push(Entry::new("suppressionEnabled", scalar("true".to_owned())));
+        entries.push(Entry::new("suppressionDuration", scalar(length(period))));
+    }
+    if let Some(period) = rule.grouping {
+        let grouping = [
+            ("enabled", "true".to_owned()),
+            ("reopenClosedIncident", "false".to_owned()),
+            ("lookbackDuration", length(period)),
+            ("matchingMethod", "AllEntities".to_owned()),
+        ];
+        let grouping = grouping.map(|(key, value)| Entry::new(key, scalar(value)));
+        let incident =
+            vec![Entry::new("createIncident", scalar("true".to_owned())), Entry::new("groupingConfiguration", Node::Map(grouping.into()))];
+        entries.push(Entry::new("incidentConfiguration", Node::Map(incident)));
+    }
     entries.push(Entry::new("version", scalar(rule.version.clone())));
     entries.push(Entry::new("kind", scalar("Scheduled".to_owned())));
     format!("{}\n", write(&entries).trim_end_matches('\n'))
@@ -350,8 +388,8 @@ fn resource(rule: &Rule) -> Value {
     set("queryPeriod", iso8601(rule.period).into());
     set("triggerOperator", "GreaterThan".into());
     set("triggerThreshold", 0.into());
-    set("suppressionEnabled", false.into());
-    set("suppressionDuration", "PT5H".into());
+    set("suppressionEnabled", rule.suppression.is_some().into());
+    set("suppressionDuration", iso8601(rule.suppression.unwrap_or(5 * 60 * MINUTE)).into());
     set("tactics", rule.tactics.iter().cloned().collect::<Vec<_>>().into());
     // sub-techniques are not taken here
     let techniques: BTreeSet<&str> = rule.techniques.iter().map(|id| id.split('.').next().unwrap_or(id)).collect();
@@ -376,7 +414,7 @@ fn resource(rule: &Rule) -> Value {
         json!({
             "createIncident": true,
             "groupingConfiguration": {
-                "enabled": rule.grouping.is_some() && !rule.entities.is_empty(),
+                "enabled": rule.grouping.is_some(),
                 "reopenClosedIncident": false,
                 "lookbackDuration": lookback,
                 "matchingMethod": "AllEntities",

@@ -41,7 +41,7 @@ pub fn lookups(settings: &Settings, name: &str) -> Lookups {
 pub fn search(part: &Part<'_>, settings: &Settings) -> Made<Search> {
     let mut problems = Vec::new();
     let metadata = &part.detection.metadata;
-    let name = format!("{} - {} - Rule", label(settings), metadata.title.value);
+    let name = format!("{} - {} - Rule", label(settings), part.title());
     at_most(&name, LONGEST_NAME, &format!("the name of the search, `{name}`,"), metadata.title.span, &mut problems);
     let filter = format!("{}_filter", macro_name(part.name));
     let mut entries: Vec<(String, String)> = Vec::new();
@@ -118,7 +118,7 @@ fn correlation_search(part: &Part<'_>, name: &str, set: &mut Set<'_>, problems: 
     let shown = |written: &Spanned<String>, problems: &mut Vec<Diagnostic>| {
         text(part, Platform::Spl, written, without_tokens, |column| format!("${column}$"), problems)
     };
-    let title = alert.title.as_ref().map_or_else(|| without_tokens(&detection.metadata.title.value), |title| shown(title, problems));
+    let title = alert.title.as_ref().map_or_else(|| without_tokens(&part.title()), |title| shown(title, problems));
     let description = alert.description.as_ref().map_or_else(|| without_tokens(&part.description()), |text| shown(text, problems));
     set("action.notable", "1".to_owned());
     set("action.notable.param.rule_title", title.clone());
@@ -176,7 +176,7 @@ fn drilldown(part: &Part<'_>) -> Option<String> {
         }
     }
     let drilldown = json!([{
-        "name": format!("Events of the group: {}", detection.metadata.title.value),
+        "name": format!("Events of the group: {}", without_tokens(&part.title())),
         "search": search,
         "earliest_offset": "$info_min_time$",
         "latest_offset": "$info_max_time$",
@@ -213,6 +213,12 @@ fn alert_action(part: &Part<'_>, name: &Spanned<String>, settings: &Settings, se
         return;
     }
     let action = of("action").unwrap_or_else(|| name.value.clone());
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    if let Some(wrong) = [&action].into_iter().chain(parameters.iter().map(|(key, _)| key)).find(|name| !is_name(name)) {
+        let message = format!("the action `{}` of the site file holds `{}`, which is no name in Splunk", name.value, wrong.escape_debug());
+        problems.push(Diagnostic::error(E0902, name.span, message).help("write letters, digits, `_`, `.` and `-`"));
+        return;
+    }
     set(&format!("action.{action}"), "1".to_owned());
     for (key, value) in parameters.iter().filter(|(key, _)| key != "action") {
         // e-mail is built in and has no `param`
@@ -228,10 +234,10 @@ fn of_alert(part: &Part<'_>, token: &str, action: &Spanned<String>, problems: &m
     let mut shown =
         |text: &Spanned<String>| contract::text(part, Platform::Spl, text, without_tokens, |column| format!("$result.{column}$"), problems);
     match token {
-        "rule.title" => without_tokens(&metadata.title.value),
+        "rule.title" => without_tokens(&part.title()),
         "rule.description" => without_tokens(&part.description()),
         "rule.level" => metadata.level.clone().unwrap_or_else(|| "medium".to_owned()),
-        "alert.title" => alert.title.as_ref().map_or_else(|| without_tokens(&metadata.title.value), shown),
+        "alert.title" => alert.title.as_ref().map_or_else(|| without_tokens(&part.title()), shown),
         "alert.description" => alert.description.as_ref().map_or_else(|| without_tokens(&part.description()), shown),
         column => shown(&Spanned::new(format!("{{{column}}}"), action.span)),
     }
@@ -332,7 +338,9 @@ pub fn files(settings: &Settings, searches: &[Search]) -> Files {
     });
     let readme = format!(
         "# {label}\n\n{description}\n\nAll searches are disabled. Enable them in Splunk, or in `local/savedsearches.conf`. Each ends with a macro \
-         that finds everything; put into `local/macros.conf` what is to be left out.\n"
+         that finds everything; put into `local/macros.conf` what is to be left out.\n\nCron lines are read in the time zone of the search \
+         head. Where clocks are put forward and back, searches that run less often than every hour miss an hour a year and see one twice: let \
+         the search head run in UTC.\n"
     );
     let lookups = searches.iter().flat_map(|search| &search.lookups);
     let mut transforms = HEADER.to_owned();
