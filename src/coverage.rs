@@ -2,12 +2,12 @@
 //! the ATT&CK Navigator. Techniques are those of today: a revoked one counts for its successor.
 
 use crate::attack::{self, Technique};
-use crate::detection::{Detection, Expectation};
+use crate::detection::Detection;
+use crate::report::{aligned, counted};
 use crate::target::Target;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 /// The layer format that is written, and the oldest Navigator that reads it.
 const LAYER: (&str, &str) = ("4.5", "4.9.0");
@@ -64,10 +64,7 @@ impl Cover {
 
 /// Whether a test expects an alert of it.
 fn is_tested(detection: &Detection) -> bool {
-    detection.tests.iter().any(|test| match &test.expect {
-        Expectation::Count(count) => *count > 0,
-        Expectation::Alerts(alerts) => !alerts.is_empty(),
-    })
+    detection.tests.iter().any(|test| test.expect.count() > 0)
 }
 
 /// A wanted technique that nothing covers.
@@ -112,13 +109,7 @@ pub fn table(coverage: &Coverage) -> String {
         let [specs, tested] = counts;
         rows.push([(*id).to_owned(), cover.name.clone(), specs, tested, built("aql"), built("spl"), built("kql"), built("sigma")]);
     }
-    let widths: [usize; 8] = std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default());
-    let mut text = String::new();
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
-    }
-    text
+    aligned(rows.iter())
 }
 
 /// A layer of the Navigator: each technique under each of its tactics, scored by the number of its specs.
@@ -126,7 +117,7 @@ pub fn layer(name: &str, coverage: &Coverage) -> Value {
     let mut techniques = Vec::new();
     for (id, cover) in coverage {
         let targets: Vec<String> = cover.targets.iter().map(|(target, count)| format!("{count} for {target}")).collect();
-        let comment = format!("{} of {} with tests; {}", cover.tested.len(), counted(cover.specs.len()), targets.join(", "));
+        let comment = format!("{} of {} with tests; {}", cover.tested.len(), counted(cover.specs.len(), "spec"), targets.join(", "));
         let specs: Vec<Value> = cover.specs.iter().map(|spec| json!({ "name": "spec", "value": spec })).collect();
         for tactic in &cover.tactics {
             techniques.push(json!({
@@ -147,10 +138,6 @@ pub fn layer(name: &str, coverage: &Coverage) -> Value {
         "gradient": { "colors": ["#ffffff", "#2f7ed8"], "minValue": 0, "maxValue": most },
         "legendItems": [{ "label": "at least one detection", "color": "#2f7ed8" }],
     })
-}
-
-fn counted(count: usize) -> String {
-    format!("{count} spec{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The detection as it is meant: typed, names resolved, lists and placeholders filled in, modifiers turned into tests.
 //! Backends and the evaluator read this and nothing else. [`crate::lower`] makes it from a [`crate::spec::Spec`].
 
-use crate::expression::{Expression, ExpressionKind};
+use crate::expression::{ColumnReference, Expression, ExpressionKind};
 use crate::logsource::{Field, LogSource};
 use crate::source::{Span, Spanned};
 use crate::yaml::{Number, Value};
@@ -792,6 +792,20 @@ pub struct Aggregate {
     pub span: Span,
 }
 
+impl Aggregate {
+    /// The name of a column.
+    pub fn column_name(&self, column: ColumnReference) -> &str {
+        let name = match column {
+            ColumnReference::Key(index) => self.group_by.get(index).map(|key| &key.name),
+            ColumnReference::Measure(index) => self.measures.get(index).map(|measure| &measure.name),
+            ColumnReference::Derived(index) => self.derived.get(index).map(|derived| &derived.name),
+            ColumnReference::WindowStart => return "window_start",
+            ColumnReference::WindowEnd => return "window_end",
+        };
+        name.map_or("", String::as_str)
+    }
+}
+
 /// A group key.
 #[derive(Debug, Clone)]
 pub struct GroupKey {
@@ -1060,6 +1074,16 @@ pub struct EquivalentMutant {
     pub sentence: Spanned<String>,
     /// Why it changes nothing.
     pub reason: String,
+}
+
+impl Expectation {
+    /// How many alerts are expected.
+    pub fn count(&self) -> usize {
+        match self {
+            Expectation::Count(count) => *count,
+            Expectation::Alerts(alerts) => alerts.len(),
+        }
+    }
 }
 
 /// The alerts that a test expects.

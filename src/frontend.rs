@@ -3,7 +3,6 @@
 
 use crate::attack;
 use crate::detection::Detection;
-use crate::detection::Expectation;
 use crate::diagnostic::{Diagnostic, Diagnostics, E0007, W0301};
 use crate::documents::{self, Part, Parts};
 use crate::letter_case::identifier;
@@ -292,11 +291,7 @@ fn check_attack(spec: &Spec, diagnostics: &mut Diagnostics) {
 
 /// Warns if a detection has no test that fires or none that stays silent.
 pub fn check_tests(detection: &Detection, diagnostics: &mut Diagnostics) {
-    let fires = |expect: &Expectation| match expect {
-        Expectation::Count(count) => *count > 0,
-        Expectation::Alerts(alerts) => !alerts.is_empty(),
-    };
-    let (firing, silent): (Vec<_>, Vec<_>) = detection.tests.iter().partition(|test| fires(&test.expect));
+    let (firing, silent): (Vec<_>, Vec<_>) = detection.tests.iter().partition(|test| test.expect.count() > 0);
     let missing = match (firing.is_empty(), silent.is_empty()) {
         (false, false) => return,
         (true, true) => "no test that fires and none that stays silent",

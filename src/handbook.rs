@@ -22,7 +22,7 @@ mod words;
 
 use crate::attack::Technique;
 use crate::build::Outcome;
-use crate::detection::{Detection, Expectation, Test};
+use crate::detection::Detection;
 use crate::explain::Indicators;
 use crate::source::Source;
 use crate::target::{Mark, Target};
@@ -174,15 +174,7 @@ fn entry(subject: &Subject<'_>) -> Entry {
         level: detection.metadata.level.clone(),
         techniques: crate::attack::tagged_techniques(&detection.metadata.tags),
         standings: subject.outcomes.iter().map(|(target, outcome)| (*target, Standing::of(outcome))).collect(),
-        tested: detection.tests.iter().any(fires),
+        tested: detection.tests.iter().any(|test| test.expect.count() > 0),
         named: detection.tests.iter().filter_map(attack::technique_of).map(|technique| technique.id).collect(),
-    }
-}
-
-/// Whether a test expects an alert.
-fn fires(test: &Test) -> bool {
-    match &test.expect {
-        Expectation::Count(count) => *count > 0,
-        Expectation::Alerts(alerts) => !alerts.is_empty(),
     }
 }

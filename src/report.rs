@@ -104,12 +104,28 @@ pub fn github(items: &[(Source, Vec<Diagnostic>)]) -> String {
     .concat()
 }
 
+/// `1 spec`, `2 specs`.
+pub fn counted(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Rows of texts, the columns of each as wide as the widest.
+pub fn aligned<'r, const COLUMNS: usize>(rows: impl Iterator<Item = &'r [String; COLUMNS]> + Clone) -> String {
+    let width = |column: usize| rows.clone().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+    let line = |row: &[String; COLUMNS]| {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.map(line).collect()
+}
+
 /// `2 errors, 1 warning`; nothing if there is no diagnostic.
 pub fn summary(items: &[(Source, Vec<Diagnostic>)]) -> String {
     let number = |severity: Severity| items.iter().flat_map(|(_, list)| list).filter(|d| d.severity == severity).count();
     let parts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| (number(severity), severity.name()));
     let shown = parts.iter().filter(|(count, _)| *count > 0);
-    shown.map(|(count, name)| format!("{count} {name}{}", if *count == 1 { "" } else { "s" })).collect::<Vec<_>>().join(", ")
+    shown.map(|(count, name)| counted(*count, name)).collect::<Vec<_>>().join(", ")
 }
 
 /// How much of a place's text JSON repeats, in characters.

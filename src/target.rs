@@ -199,8 +199,8 @@ impl Default for Options {
 pub enum Range {
     /// One run of the schedule: reports only what ends in its last `every`.
     Scheduled,
-    /// The same for a query beside which the platform states how far a run looks back ([`Bounds::reach`]): AQL, which must state it,
-    /// does so all the same.
+    /// The same in SPL without the time range, which stands beside the search as its dispatch times ([`Bounds::reach`]). Queries of
+    /// other targets state it all the same: AQL must, and nobody has documented to which moment Sentinel's own range and `now()` refer.
     Dispatched,
     /// One run over so many milliseconds, up to now, that reports everything.
     Hunt(i64),

@@ -210,10 +210,7 @@ pub fn passes_all(detection: &Detection, tests: &[Test], until: Instant) -> bool
 }
 
 fn passes(detection: &Detection, fresh: &Evaluator<'_>, test: &Test, until: Instant) -> bool {
-    let most = match &test.expect {
-        Expectation::Count(count) => *count,
-        Expectation::Alerts(alerts) => alerts.len(),
-    };
+    let most = test.expect.count();
     let goes_on = |raised: &[Raised<'_>]| raised.len() <= most && Instant::now() <= until;
     raise_while(fresh.clone(), &test.events, goes_on)
         .is_ok_and(|raised| goes_on(&raised) && compare(detection, test, &raised) == Outcome::Passed)

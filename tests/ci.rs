@@ -46,7 +46,7 @@ fn the_script_says_what_a_change_does() {
     let result = |name: &str| fs::read_to_string(folder.join("results").join(name)).expect("a result");
     assert!(result("diff.md").starts_with("<!-- cognate-diff -->"), "{}", result("diff.md"));
     assert!(result("diff.md").contains("`10` → `12`"), "{}", result("diff.md"));
-    assert!(result("build.txt").contains("-") && result("tests.xml").contains("<failure"));
+    assert!(result("build.txt").contains("+| where total > 12") && result("tests.xml").contains("<failure"));
     let sarif: serde_json::Value = serde_json::from_str(&result("check.sarif")).expect("JSON");
     assert_eq!(sarif["version"], "2.1.0");
 }

@@ -27,9 +27,7 @@ pub(super) fn run(arguments: &CoverageArguments) -> Outcome {
         for detection in detections {
             let options = Options { limit: workspace.limit(), unmapped: workspace.keeps_unmapped(), ..Options::default() };
             let acceptance = Acceptance { all: false, codes: workspace.accepted(&detection) };
-            let is_built = |target: &Target| {
-                matches!(build(&detection, *target, &templates, &options, &acceptance).0, Built::Built(_) | Built::NotAccepted(..))
-            };
+            let is_built = |target: &Target| matches!(build(&detection, *target, &templates, &options, &acceptance).0, Built::Built(_));
             let targets = Target::ALL.into_iter().filter(is_built).collect();
             specs.push((name.clone(), detection, targets));
         }

@@ -1,5 +1,7 @@
 //! Reading and writing files: whole files only, never half of one.
 
+pub use crate::report::counted;
+
 use crate::diagnostic::{Diagnostic, E0001, E0002, E0008};
 use crate::source::{Source, Span};
 use crate::yaml::MAX_BYTES;
@@ -244,9 +246,4 @@ pub fn colours(stream: &impl io::IsTerminal) -> bool {
 pub fn hexadecimal(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
-}
-
-/// `1 spec`, `2 specs`.
-pub fn counted(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

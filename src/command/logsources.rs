@@ -55,7 +55,7 @@ fn others(source: &LogSource, platform: Platform) -> bool {
 }
 
 /// A log source, and a row for each of its variants.
-fn rows(source: &LogSource) -> Vec<Vec<String>> {
+fn rows(source: &LogSource) -> Vec<[String; 5]> {
     let variant = |variant: &Variant| {
         let mut row = row(&variant.log_source);
         row[0] = format!("  ={}", variant.name);
@@ -65,7 +65,7 @@ fn rows(source: &LogSource) -> Vec<Vec<String>> {
     std::iter::once(row(source)).chain(source.variants.iter().map(variant)).collect()
 }
 
-fn row(source: &LogSource) -> Vec<String> {
+fn row(source: &LogSource) -> [String; 5] {
     let coverage = |platform: Platform| match origin(source, platform) {
         None => "-".to_owned(),
         Some(_) => {
@@ -74,19 +74,13 @@ fn row(source: &LogSource) -> Vec<String> {
             format!("{bound}/{}{others}", source.fields.len())
         }
     };
-    [source.id.path()].into_iter().chain(PLATFORMS.map(coverage)).chain([source.title.clone()]).collect()
+    let [aql, spl, kql] = PLATFORMS.map(coverage);
+    [source.id.path(), aql, spl, kql, source.title.clone()]
 }
 
-fn table(rows: &[Vec<String>]) -> String {
-    let head = ["log source", "AQL", "SPL", "KQL", "title"].map(str::to_owned).to_vec();
-    let rows: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
+fn table(rows: &[[String; 5]]) -> String {
+    let head = ["log source", "AQL", "SPL", "KQL", "title"].map(str::to_owned);
+    let text = crate::report::aligned(std::iter::once(&head).chain(rows));
     text + "\nn/m: so many of the described fields have a place there; +: other fields have one too, by their names.\n"
 }
 

@@ -103,7 +103,7 @@ fn read(arguments: &PackageArguments, workspace: &Workspace, templates: &Templat
             let options = Options {
                 comments: arguments.kind == Kind::Sigma,
                 limit: workspace.limit(),
-                range: range(arguments.kind, &detection),
+                range: if arguments.kind == Kind::Splunk { Range::Dispatched } else { Range::Scheduled },
                 unmapped: workspace.keeps_unmapped(),
                 lookups: (arguments.kind == Kind::Splunk).then(|| splunk::lookups(settings, &name)),
             };
@@ -120,15 +120,6 @@ fn read(arguments: &PackageArguments, workspace: &Workspace, templates: &Templat
         found.files.push((source, problems));
     }
     Ok(found)
-}
-
-/// What range the queries state themselves.
-fn range(kind: Kind, detection: &Detection) -> Range {
-    match kind {
-        Kind::Splunk => Range::Dispatched,
-        Kind::Sentinel => sentinel::range(detection),
-        Kind::Qradar | Kind::Sigma => Range::Scheduled,
-    }
 }
 
 /// The package's files, and what is to be said, by the file that a spec stands in.

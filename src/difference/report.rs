@@ -7,6 +7,7 @@ pub mod text;
 use super::alerts::{ChangedAlert, Columns, Events, TestDifference};
 use super::change::{Piece, plain_text};
 use super::{Importance, Note, Report, SpecDifference, State};
+use crate::report::counted;
 use serde_json::Value as Json;
 
 /// What a report is written as.
@@ -202,10 +203,6 @@ fn changed(alert: &ChangedAlert) -> Vec<Piece> {
 
 fn pairs(columns: &Columns) -> String {
     columns.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
-}
-
-fn counted(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A text of several lines with everything visible: characters that control a terminal, or turn the direction of what follows, are

@@ -1,11 +1,10 @@
 //! Parts of a detection as text without places: in the author's names for sentences, or in a form that is the same for whatever means
 //! the same.
 
-use crate::detection::{
-    Comparison, Condition, Detection, FieldTest, Item, Measure, MeasureFunction, Predicate, SelectionBody, Subject, ValueTest, Window,
-};
+use crate::detection::{Comparison, Condition, Detection, FieldTest, Item, Measure, Predicate, SelectionBody, Subject, ValueTest, Window};
 use crate::evaluate::event::float_text;
-use crate::expression::{ColumnReference, Expression, ExpressionKind};
+use crate::expression::text::{expression_text, leaf_text, measure_text};
+use crate::expression::{Expression, ExpressionKind};
 use crate::letter_case::fold;
 use crate::lower::duration_text;
 use crate::yaml::Value;
@@ -31,54 +30,37 @@ impl<'d> Words<'d> {
         Words { detection, style }
     }
 
-    /// An expression, in parentheses wherever it has parts.
+    /// An expression.
     pub fn expression(&self, expression: &Expression) -> String {
-        let inside = |part: &Expression| self.operand(part);
-        match &expression.kind {
-            ExpressionKind::Number(number) => float_text(*number),
-            ExpressionKind::Text(text) => format!("{text:?}"),
-            ExpressionKind::Duration(length) => duration_text(*length),
-            ExpressionKind::Boolean(value) => value.to_string(),
-            ExpressionKind::Field(field) => field.name.clone(),
-            ExpressionKind::Selection(index) => self.selection(*index),
-            ExpressionKind::Column(column) => self.column(*column),
-            ExpressionKind::Negate(inner) => format!("-{}", inside(inner)),
-            ExpressionKind::Not(inner) => format!("not {}", inside(inner)),
-            ExpressionKind::Arithmetic(operator, left, right) => {
-                format!("{} {} {}", inside(left), operator.symbol(), inside(right))
-            }
-            ExpressionKind::Compare(relational, left, right) => {
-                format!("{} {} {}", inside(left), relational.symbol(), inside(right))
-            }
-            ExpressionKind::And(parts) => self.joined(parts.iter().map(inside), " and "),
-            ExpressionKind::Or(parts) => self.joined(parts.iter().map(inside), " or "),
-            ExpressionKind::Call(function, arguments) => {
-                let arguments: Vec<String> = arguments.iter().map(|argument| self.expression(argument)).collect();
-                format!("{}({})", function.name(), arguments.join(", "))
-            }
+        match self.style {
+            Style::Written => expression_text(expression, &|leaf| leaf_text(leaf, self.detection)),
+            Style::Meant => self.meant(expression),
         }
     }
 
-    fn operand(&self, part: &Expression) -> String {
-        let text = self.expression(part);
-        let bare = match &part.kind {
+    /// An expression, in parentheses wherever it has parts; parts that commute in one order.
+    fn meant(&self, expression: &Expression) -> String {
+        let inside = |part: &Expression| format!("({})", self.meant(part));
+        match &expression.kind {
+            // no other text is written like it
+            ExpressionKind::Text(text) => format!("{text:?}"),
+            ExpressionKind::Selection(index) => self.selection(*index),
             ExpressionKind::Number(_)
-            | ExpressionKind::Text(_)
             | ExpressionKind::Duration(_)
             | ExpressionKind::Boolean(_)
             | ExpressionKind::Field(_)
-            | ExpressionKind::Selection(_)
-            | ExpressionKind::Column(_)
-            | ExpressionKind::Call(..) => true,
-            // what compares binds more tightly than what joins, and comparisons do not stand inside of each other
-            ExpressionKind::Compare(..) => self.style == Style::Written,
-            ExpressionKind::Negate(_)
-            | ExpressionKind::Not(_)
-            | ExpressionKind::Arithmetic(..)
-            | ExpressionKind::And(_)
-            | ExpressionKind::Or(_) => false,
-        };
-        if bare { text } else { format!("({text})") }
+            | ExpressionKind::Column(_) => leaf_text(expression, self.detection),
+            ExpressionKind::Negate(inner) => format!("-{}", inside(inner)),
+            ExpressionKind::Not(inner) => format!("not {}", inside(inner)),
+            ExpressionKind::Arithmetic(operator, left, right) => format!("{} {} {}", inside(left), operator.symbol(), inside(right)),
+            ExpressionKind::Compare(relational, left, right) => format!("{} {} {}", inside(left), relational.symbol(), inside(right)),
+            ExpressionKind::And(parts) => self.joined(parts.iter().map(inside), " and "),
+            ExpressionKind::Or(parts) => self.joined(parts.iter().map(inside), " or "),
+            ExpressionKind::Call(function, arguments) => {
+                let arguments: Vec<String> = arguments.iter().map(|argument| self.meant(argument)).collect();
+                format!("{}({})", function.name(), arguments.join(", "))
+            }
+        }
     }
 
     /// Parts that may stand in any order.
@@ -100,32 +82,10 @@ impl<'d> Words<'d> {
         }
     }
 
-    fn column(&self, column: ColumnReference) -> String {
-        let aggregate = self.detection.aggregate.as_ref();
-        let name = match column {
-            ColumnReference::Key(index) => aggregate.and_then(|aggregate| aggregate.group_by.get(index)).map(|key| &key.name),
-            ColumnReference::Measure(index) => aggregate.and_then(|aggregate| aggregate.measures.get(index)).map(|measure| &measure.name),
-            ColumnReference::Derived(index) => aggregate.and_then(|aggregate| aggregate.derived.get(index)).map(|derived| &derived.name),
-            ColumnReference::WindowStart => return "window_start".to_owned(),
-            ColumnReference::WindowEnd => return "window_end".to_owned(),
-        };
-        name.cloned().unwrap_or_default()
-    }
-
     /// A measure: `distinct(space where export)`.
     pub fn measure(&self, measure: &Measure) -> String {
-        let mut inside: Vec<String> = measure.function.argument().into_iter().map(|argument| self.expression(argument)).collect();
-        inside.extend(measure.function.steps().iter().map(|step| self.expression(step)));
-        if let MeasureFunction::Percentile(_, rank) = &measure.function {
-            inside.push(float_text(*rank));
-        }
-        let filter = measure.filter.as_ref().map(|filter| self.expression(filter));
-        let text = match (inside.join(", "), filter) {
-            (inside, None) => inside,
-            (inside, Some(filter)) if inside.is_empty() => filter,
-            (inside, Some(filter)) => format!("{inside} where {filter}"),
-        };
-        format!("{}({text})", measure.function.name())
+        let leaf = |expression: &Expression| self.expression(expression);
+        measure_text(&measure.function, measure.filter.as_ref(), &leaf)
     }
 
     /// A window: `1h`, `sliding 10m`, `sliding 10m at login`.

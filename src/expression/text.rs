@@ -2,8 +2,9 @@
 //! to say.
 
 use super::{Arithmetic, Expression, ExpressionKind};
-use crate::detection::MeasureFunction;
+use crate::detection::{Detection, MeasureFunction};
 use crate::evaluate::event::float_text;
+use crate::lower::duration_text;
 
 /// The text of an expression; `leaf` gives that of a literal or a name.
 pub fn expression_text(expression: &Expression, leaf: &dyn Fn(&Expression) -> String) -> String {
@@ -38,9 +39,30 @@ pub fn expression_text(expression: &Expression, leaf: &dyn Fn(&Expression) -> St
     }
 }
 
-/// The text of a measure: `distinct(space where export)`.
-pub fn measure_text(function: &MeasureFunction, filter: Option<&Expression>, leaf: &dyn Fn(&Expression) -> String) -> String {
-    let text = |expression: &Expression| expression_text(expression, leaf);
+/// The text of a literal or a name, with the names that a detection has.
+pub fn leaf_text(leaf: &Expression, detection: &Detection) -> String {
+    match &leaf.kind {
+        ExpressionKind::Number(number) => float_text(*number),
+        ExpressionKind::Text(text) => format!("'{text}'"),
+        ExpressionKind::Duration(length) => duration_text(*length),
+        ExpressionKind::Boolean(value) => value.to_string(),
+        ExpressionKind::Field(field) => field.name.clone(),
+        ExpressionKind::Selection(index) => detection.selections.get(*index).map(|s| s.name.clone()).unwrap_or_default(),
+        ExpressionKind::Column(column) => {
+            detection.aggregate.as_ref().map(|aggregate| aggregate.column_name(*column).to_owned()).unwrap_or_default()
+        }
+        ExpressionKind::Negate(_)
+        | ExpressionKind::Not(_)
+        | ExpressionKind::Arithmetic(..)
+        | ExpressionKind::Compare(..)
+        | ExpressionKind::And(_)
+        | ExpressionKind::Or(_)
+        | ExpressionKind::Call(..) => String::new(),
+    }
+}
+
+/// The text of a measure: `distinct(space where export)`; `text` gives that of an expression.
+pub fn measure_text(function: &MeasureFunction, filter: Option<&Expression>, text: &dyn Fn(&Expression) -> String) -> String {
     let rank = if let MeasureFunction::Percentile(_, rank) = function { format!(", {}", float_text(*rank)) } else { String::new() };
     let filter = filter.map(text);
     let steps = function.steps().iter().map(text).collect::<Vec<_>>().join(", ");

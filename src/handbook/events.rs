@@ -7,6 +7,7 @@ use crate::attack;
 use crate::detection::{Detection, Test, TestEvent};
 use crate::evaluate::aggregate::Row;
 use crate::evaluate::{Alert, AlertBody, moment};
+use crate::report::counted;
 use crate::testing;
 use serde_json::{Map, Value as Json};
 
@@ -112,13 +113,9 @@ fn verdict(detection: &Detection, test: &Test) -> String {
     let said = match testing::alerts(detection, test) {
         Err(problem) => format!("Verdict: the events cannot be evaluated: {}", inline(&problem.to_string())),
         Ok(alerts) if alerts.is_empty() => "Verdict: **no alert**.".to_owned(),
-        Ok(alerts) => format!("Verdict: **{}**.\n\n{}", counted(alerts.len()), raised(detection, &alerts, begin)),
+        Ok(alerts) => format!("Verdict: **{}**.\n\n{}", counted(alerts.len(), "alert"), raised(detection, &alerts, begin)),
     };
     format!("{said}{failure}")
-}
-
-fn counted(count: usize) -> String {
-    if count == 1 { "1 alert".to_owned() } else { format!("{count} alerts") }
 }
 
 /// The first alerts with their columns: a table, or a point for each if it would be too wide.

@@ -5,6 +5,7 @@ use super::logsource::LogSourcePages;
 use super::markdown::{inline, link, points, table};
 use super::{COVERAGE, Entry, INDEX, Standing, page_of};
 use crate::attack::{self, Technique};
+use crate::report::counted;
 use crate::target::Target;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,8 +108,4 @@ fn tested(technique: &Technique, entries: &[&Entry]) -> String {
         (true, 0) => "yes".to_owned(),
         (true, named) => format!("yes, {} for it", counted(named, "test")),
     }
-}
-
-fn counted(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

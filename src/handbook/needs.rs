@@ -1,15 +1,18 @@
 //! Where a spec's events come from, and what must be true first: in words, for each platform.
 
+use super::Subject;
 use super::markdown::{code, inline, link, paragraphs, points, prose, way};
 use super::spec::NamedSource;
 use super::words::{codes, platform};
-use crate::detection::Detection;
+use crate::build::Outcome;
 use crate::logsource::{LogSource, Platform};
 use crate::needs::{Needs, PLATFORMS};
+use crate::target::Target;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The part of a page about data sources.
-pub fn part(page: &str, detection: &Detection, sources: &[NamedSource]) -> String {
+pub fn part(page: &str, subject: &Subject<'_>, sources: &[NamedSource]) -> String {
+    let detection = subject.detection;
     let named = |source: &NamedSource| format!("{} ({})", link(&inline(&source.title), &way(page, &source.page)), code(&source.path));
     let mut parts = vec![format!("Events: {}.", sources.iter().map(named).collect::<Vec<_>>().join(", "))];
     let behind = detection.log_sources();
@@ -20,7 +23,12 @@ pub fn part(page: &str, detection: &Detection, sources: &[NamedSource]) -> Strin
     if !product.is_empty() {
         parts.push(format!("**{}**\n\n{}", platform(Platform::Product), points(product)));
     }
-    for of in PLATFORMS {
+    // a target without a query reads nothing
+    let skipped = |of: Platform| {
+        let is_skipped = |(target, outcome): &(Target, Outcome)| target.platform() == Some(of) && matches!(outcome, Outcome::Skipped(_));
+        subject.outcomes.iter().any(is_skipped)
+    };
+    for of in PLATFORMS.into_iter().filter(|of| !skipped(*of)) {
         let points = points(on_platform(&needs, of, &behind));
         if !points.is_empty() {
             parts.push(format!("**{}**\n\n{points}", platform(of)));

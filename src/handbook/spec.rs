@@ -27,7 +27,7 @@ pub fn page(subject: &Subject<'_>, sources: &[NamedSource], indicators: &Indicat
         facts(subject),
         paragraphs(metadata.description.as_deref().unwrap_or_default()),
         section("ATT&CK", attack::part(&page, detection)),
-        section("Data sources and prerequisites", needs::part(&page, detection, sources)),
+        section("Data sources and prerequisites", needs::part(&page, subject, sources)),
         section("What it looks for", meaning::stages(detection)),
         section("Measures and thresholds", meaning::measures(&words, detection)),
         section("When it runs and what an alert says", meaning::alert(detection)),

@@ -1,12 +1,11 @@
 //! Measures, expressions, windows, places and values of a detection in words: each as Markdown of one line.
 
 use super::markdown::{code, first_of};
-use crate::detection::{Aggregate, Detection, Measure, MeasureFunction};
+use crate::detection::{Detection, Measure, MeasureFunction};
 use crate::evaluate::event::float_text;
-use crate::expression::text::expression_text;
-use crate::expression::{ColumnReference, Expression, ExpressionKind};
+use crate::expression::text::{expression_text, leaf_text};
+use crate::expression::{Expression, ExpressionKind};
 use crate::logsource::{Binding, FieldType, Place, Platform};
-use crate::lower::duration_text;
 use crate::source::Source;
 use crate::target::Target;
 use crate::yaml::Value;
@@ -30,7 +29,8 @@ impl<'a> Words<'a> {
 
     /// An expression as code.
     pub fn expression(&self, expression: &Expression) -> String {
-        code(&expression_text(expression, &|leaf| self.leaf(leaf)))
+        let leaf = |leaf: &Expression| self.parameter(leaf).map_or_else(|| leaf_text(leaf, self.detection), str::to_owned);
+        code(&expression_text(expression, &leaf))
     }
 
     /// The parameters that an expression uses, with their values.
@@ -77,28 +77,6 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// A literal or a name.
-    fn leaf(&self, leaf: &Expression) -> String {
-        match &leaf.kind {
-            ExpressionKind::Number(number) => self.parameter(leaf).map_or_else(|| float_text(*number), str::to_owned),
-            ExpressionKind::Text(text) => format!("'{text}'"),
-            ExpressionKind::Duration(length) => duration_text(*length),
-            ExpressionKind::Boolean(value) => value.to_string(),
-            ExpressionKind::Field(field) => field.name.clone(),
-            ExpressionKind::Selection(index) => self.detection.selections.get(*index).map(|s| s.name.clone()).unwrap_or_default(),
-            ExpressionKind::Column(column) => {
-                self.detection.aggregate.as_ref().map(|aggregate| column_name(aggregate, *column)).unwrap_or_default().to_owned()
-            }
-            ExpressionKind::Negate(_)
-            | ExpressionKind::Not(_)
-            | ExpressionKind::Arithmetic(..)
-            | ExpressionKind::Compare(..)
-            | ExpressionKind::And(_)
-            | ExpressionKind::Or(_)
-            | ExpressionKind::Call(..) => String::new(),
-        }
-    }
-
     /// The parameter that stands where a number is.
     fn parameter(&self, leaf: &Expression) -> Option<&str> {
         let ExpressionKind::Number(number) = leaf.kind else { return None };
@@ -106,17 +84,6 @@ impl<'a> Words<'a> {
         let parameter = self.detection.parameters.iter().find(|(name, value)| name == written && value.value == number);
         parameter.map(|(name, _)| name.as_str())
     }
-}
-
-fn column_name(aggregate: &Aggregate, column: ColumnReference) -> &str {
-    let name = match column {
-        ColumnReference::Key(index) => aggregate.group_by.get(index).map(|key| &key.name),
-        ColumnReference::Measure(index) => aggregate.measures.get(index).map(|measure| &measure.name),
-        ColumnReference::Derived(index) => aggregate.derived.get(index).map(|derived| &derived.name),
-        ColumnReference::WindowStart => return "window_start",
-        ColumnReference::WindowEnd => return "window_end",
-    };
-    name.map_or("", String::as_str)
 }
 
 /// Where a field stands on a platform.

@@ -139,7 +139,10 @@ fn log_source(reader: &mut Reader<'_, '_>, node: &Node<'_>, base: Base<'_>) -> O
     let sample = node.get("sample").map(|sample| (sample.value().to_json(), sample.span));
     let mut prerequisites = node.get("prerequisites").map(|node| prerequisites(reader, node)).unwrap_or_default();
     let assumptions = node.get("assumptions").map(|node| platform_texts(reader, node, "assumptions")).unwrap_or_default();
-    prerequisites.extend(base.iter().flat_map(|base| base.prerequisites.iter().cloned()));
+    // what must be true of another table is no matter here
+    let elsewhere = |base: &LogSource| base.kql.as_ref().map(|kql| &kql.table) != kql.as_ref().map(|kql| &kql.table);
+    let taken_over = base.iter().flat_map(|base| base.prerequisites.iter().filter(|(of, _)| *of != Platform::Kql || !elsewhere(base)));
+    prerequisites.extend(taken_over.cloned());
     if let Some(written) = node.get("where") {
         select_fields(reader, written, &fields.list, defaults.others.as_ref(), &mut selectors)?;
     }

@@ -89,7 +89,7 @@ impl<'s> Words<'s> {
 
     /// A measure: `distinct(space where export)`.
     pub fn measure(&self, function: &MeasureFunction, filter: Option<&Expression>) -> String {
-        measure_text(function, filter, &|leaf| self.leaf(leaf))
+        measure_text(function, filter, &|expression| self.expression(expression))
     }
 
     /// A measure as the author wrote it.

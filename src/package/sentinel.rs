@@ -75,12 +75,6 @@ pub struct Rule {
     defender: Option<Value>,
 }
 
-/// What range a detection's query states itself: the platform cuts events by `TimeGenerated` only.
-pub fn range(detection: &Detection) -> Range {
-    let generated = detection.log_source.kql.as_ref().is_some_and(|origin| origin.time == "TimeGenerated");
-    if generated && detection.chained().next().is_none() { Range::Dispatched } else { Range::Scheduled }
-}
-
 /// One detection as an analytics rule.
 pub fn rule(part: &Part<'_>, settings: &Settings) -> Made<Rule> {
     let mut problems = Vec::new();
@@ -158,7 +152,7 @@ fn throttled(part: &Part<'_>, entities: &[(&str, String, String)], problems: &mu
 
 /// Time between two runs, and how far a run looks back.
 fn periods(detection: &Detection, problems: &mut Vec<Diagnostic>) -> (i64, i64) {
-    let bounds = Range::Dispatched.bounds(detection);
+    let bounds = Range::Scheduled.bounds(detection);
     let (every, period) = (detection.schedule.every, bounds.reach(detection).max(detection.schedule.every));
     let mut fail = |message: String, help: &str| problems.push(Diagnostic::error(E0901, place(detection), message).help(help));
     if !(5 * MINUTE..=14 * DAY).contains(&every) || every % MINUTE != 0 {

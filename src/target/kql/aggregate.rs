@@ -98,11 +98,8 @@ impl Writer<'_> {
 
     /// The time range of the events that are read.
     pub fn range(&self, time: &str, bounds: Bounds) -> String {
-        let until = self.op("less", &[time, &self.before_run(bounds.latest)]);
-        if !bounds.stated {
-            return until;
-        }
         let from = self.op("greater_or_equal", &[time, &self.before_run(bounds.reach(self.detection))]);
+        let until = self.op("less", &[time, &self.before_run(bounds.latest)]);
         format!("{from} and {until}")
     }
 
